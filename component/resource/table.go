@@ -1,0 +1,3 @@
+// Package resource has the one free-list table that handles, reps and witx
+// handles live in.
+package resource

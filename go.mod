@@ -1,0 +1,3 @@
+module github.com/wasinn/wasinn
+
+go 1.26
