@@ -1,0 +1,108 @@
+package component
+
+import "time"
+
+// Engine says how core WebAssembly runs.
+type Engine uint8
+
+// The engines.
+const (
+	// EngineAuto compiles where the platform can, and interprets elsewhere.
+	EngineAuto Engine = iota
+	// EngineCompiler compiles ahead of time to machine code.
+	EngineCompiler
+	// EngineInterpreter interprets: slow to run, quick to load, on every platform.
+	EngineInterpreter
+)
+
+// String returns the engine's name as the command line spells it.
+func (e Engine) String() string {
+	switch e {
+	case EngineCompiler:
+		return "compiler"
+	case EngineInterpreter:
+		return "interpreter"
+	}
+	return "auto"
+}
+
+// Default limits. Each holds for one instance of a component with everything
+// nested in it, unless said otherwise.
+const (
+	// DefaultMemoryLimit is the most bytes that one linear memory may have.
+	DefaultMemoryLimit = 1 << 30
+	// DefaultTableLimit is the most elements that one table may have.
+	DefaultTableLimit = 1 << 20
+	// DefaultHandleLimit is the most resource handles that may be alive.
+	DefaultHandleLimit = 1 << 20
+	// DefaultPlanLimit is the most steps that instantiating a component may
+	// take, nested components included. One step is one definition executed.
+	DefaultPlanLimit = 100_000
+	// DefaultCoreInstanceLimit is the most core instances of a component.
+	DefaultCoreInstanceLimit = 1000
+)
+
+// Config configures a [Runtime]. It is immutable: each WithX returns a changed copy.
+type Config struct {
+	engine        Engine
+	cacheDir      string
+	memoryLimit   uint64
+	tableLimit    uint32
+	handleLimit   uint32
+	planLimit     int
+	coreInstances int
+	uninterrupted bool
+	workers       int
+}
+
+// NewConfig returns the defaults: [EngineAuto], no cache, the Default limits,
+// guests that stop when their context ends.
+func NewConfig() Config {
+	return Config{
+		memoryLimit:   DefaultMemoryLimit,
+		tableLimit:    DefaultTableLimit,
+		handleLimit:   DefaultHandleLimit,
+		planLimit:     DefaultPlanLimit,
+		coreInstances: DefaultCoreInstanceLimit,
+	}
+}
+
+// WithEngine chooses how core WebAssembly runs.
+func (c Config) WithEngine(e Engine) Config { c.engine = e; return c }
+
+// WithCacheDir keeps compiled code in a folder, which is made when absent, so
+// that the next process need not compile again. Empty means no cache.
+func (c Config) WithCacheDir(dir string) Config { c.cacheDir = dir; return c }
+
+// WithMemoryLimit sets the most bytes that one linear memory may have, rounded
+// down to whole pages of 64 KiB; at most 4 GiB. A component that asks for more
+// from the start is refused; growing beyond it fails as memory.grow does.
+func (c Config) WithMemoryLimit(bytes uint64) Config { c.memoryLimit = bytes; return c }
+
+// WithTableLimit sets the most elements that one table may have.
+func (c Config) WithTableLimit(elements uint32) Config { c.tableLimit = elements; return c }
+
+// WithHandleLimit sets the most resource handles alive in an instance.
+func (c Config) WithHandleLimit(handles uint32) Config { c.handleLimit = handles; return c }
+
+// WithPlanLimit sets the most steps that instantiating a component may take.
+func (c Config) WithPlanLimit(steps int) Config { c.planLimit = steps; return c }
+
+// WithCoreInstanceLimit sets the most core instances that a component may have.
+func (c Config) WithCoreInstanceLimit(n int) Config { c.coreInstances = n; return c }
+
+// WithInterruption says whether a running guest stops when its context ends.
+// Without, guests run a little faster, and one that loops can never be stopped.
+func (c Config) WithInterruption(on bool) Config { c.uninterrupted = !on; return c }
+
+// WithCompilationWorkers sets how many goroutines compile one core module; 0
+// means one.
+func (c Config) WithCompilationWorkers(n int) Config { c.workers = n; return c }
+
+// Progress tells how far a compilation is.
+type Progress struct {
+	// Done and Total count bytes of core WebAssembly.
+	Done, Total int
+	// Elapsed is the time since compilation began.
+	Elapsed time.Duration
+}

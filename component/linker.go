@@ -1,0 +1,115 @@
+package component
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/wasinn/wasinn/component/abi"
+	"github.com/wasinn/wasinn/component/types"
+)
+
+// Linker holds the definitions that components may import. Definitions are
+// made first; from the first Instantiate on it is immutable, and safe for
+// concurrent use.
+//
+// An import finds its instance by exact name first. Without one, a released version matches any of
+// its semver track: 0.2.9 and 0.2.0 are of the track 0.2, 1.4.0 and 1.0.1 of 1; a
+// pre-release matches only itself.
+type Linker struct {
+	rt *Runtime
+
+	mu     sync.Mutex
+	frozen bool
+	defs   map[string]map[string]any // instance, name -> hostFunc or *types.Resource
+	slots  []func(*Store) (any, error)
+}
+
+type hostFunc struct {
+	typ *types.Func
+	fn  abi.HostFunc
+}
+
+// NewLinker returns a linker without definitions.
+func NewLinker(rt *Runtime) *Linker {
+	return &Linker{rt: rt, defs: map[string]map[string]any{}}
+}
+
+var errFrozen = errors.New("the linker has already made an instance: define everything before")
+
+// DefineFunc defines a host function: name in the instance that components
+// import as instance, such as wasi:cli/exit@0.2.0, or a function that they
+// import directly when instance is empty. Its type is checked against the
+// import when a component is linked, before anything runs.
+func (l *Linker) DefineFunc(instance, name string, t *types.Func, fn abi.HostFunc) error {
+	if t == nil || fn == nil {
+		return fmt.Errorf("define %s: a function needs a type and a Go function", defName(instance, name))
+	}
+	return l.define(instance, name, hostFunc{t, fn})
+}
+
+// DefineResource defines a host resource type: name in instance. Two
+// instances may share one type.
+func (l *Linker) DefineResource(instance, name string, r *types.Resource) error {
+	if r == nil {
+		return fmt.Errorf("define %s: no resource type given", defName(instance, name))
+	}
+	return l.define(instance, name, r)
+}
+
+func (l *Linker) define(instance, name string, def any) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.frozen {
+		return fmt.Errorf("define %s: %w", defName(instance, name), errFrozen)
+	}
+	if _, dup := l.defs[instance][name]; dup {
+		return fmt.Errorf("define %s: it is already defined", defName(instance, name))
+	}
+	if l.defs[instance] == nil {
+		l.defs[instance] = map[string]any{}
+	}
+	l.defs[instance][name] = def
+	return nil
+}
+
+func defName(instance, name string) string {
+	if instance == "" {
+		return fmt.Sprintf("%q", name)
+	}
+	return fmt.Sprintf("%q of %q", name, instance)
+}
+
+func (l *Linker) addSlot(create func(*Store) (any, error)) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.frozen {
+		panic(fmt.Errorf("new slot: %w", errFrozen))
+	}
+	l.slots = append(l.slots, create)
+	return len(l.slots) - 1
+}
+
+// InstanceOption configures one instance.
+type InstanceOption func(*instanceOptions)
+
+type instanceOptions struct{ values map[any]any }
+
+// WithValue gives the host functions of this instance a value: [Store.Value]
+// returns it. The key should be of a type of its own, as with [context.WithValue].
+func WithValue(key, value any) InstanceOption {
+	return func(o *instanceOptions) {
+		if o.values == nil {
+			o.values = map[any]any{}
+		}
+		o.values[key] = value
+	}
+}
+
+// Instantiate makes an instance of c: its imports are matched and type-checked
+// (once for each component), its slots are made, its core modules instantiated and
+// their start functions run. An import without a definition gives a *[LinkError].
+func (l *Linker) Instantiate(ctx context.Context, c *Component, opts ...InstanceOption) (*Instance, error) {
+	return nil, errors.New("instantiate: the engine is not wired yet")
+}
