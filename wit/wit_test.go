@@ -115,15 +115,24 @@ func gate(s model.Stability) string {
 	return ""
 }
 
-// uncommented removes comment lines and white space.
+// uncommented removes comment lines, and brings braces and line breaks, which
+// the printer sets by the comments, to one form: a line for each item.
 func uncommented(s string) string {
 	var lines []string
+	open := false
 	for line := range strings.Lines(s) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "//") {
+		line = strings.Join(strings.Fields(line), " ")
+		switch {
+		case line == "" || strings.HasPrefix(line, "//"):
+		case open:
+			lines[len(lines)-1] += " " + line
+			open = line != "}"
+		default:
 			lines = append(lines, line)
+			open = strings.HasSuffix(line, "{")
 		}
 	}
-	return strings.Join(lines, "\n")
+	return strings.ReplaceAll(strings.Join(lines, "\n"), ", }", " }")
 }
 
 func TestParse(t *testing.T) {
