@@ -79,13 +79,17 @@ func (t ValType) String() string {
 	return fmt.Sprintf("(ref %s%s)", null, heapName(byte(t>>8)))
 }
 
+// heapNames are the abstract heap types from code 0x68 up.
+var heapNames = [...]string{
+	"cont", "exn", "array", "struct", "i31", "eq", "any",
+	"extern", "func", "none", "noextern", "nofunc", "noexn", "nocont",
+}
+
 func heapName(code byte) string {
-	names := map[byte]string{
-		0x75: "nocont", 0x74: "noexn", 0x73: "nofunc", 0x72: "noextern", 0x71: "none",
-		0x70: "func", 0x6f: "extern", 0x6e: "any", 0x6d: "eq", 0x6c: "i31",
-		0x6b: "struct", 0x6a: "array", 0x69: "exn", 0x68: "cont",
+	if !isHeapCode(code) {
+		return "unknown"
 	}
-	return names[code]
+	return heapNames[code-0x68]
 }
 
 // Type is one entry of the type index space.

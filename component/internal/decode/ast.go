@@ -50,6 +50,8 @@ type CoreModule struct {
 	Offset int
 	// Bytes is the module, preamble included: a slice of the input, not a copy.
 	Bytes []byte
+	// Module is what Bytes say; offsets in it count from the start of Bytes.
+	Module *corebin.Module
 }
 
 // CoreInstance makes a core instance, by instantiation of a module or out of

@@ -7,7 +7,6 @@
 package validate
 
 import (
-	"github.com/wasinn/wasinn/component/internal/corebin"
 	"github.com/wasinn/wasinn/component/internal/decode"
 	"github.com/wasinn/wasinn/component/types"
 )
@@ -20,7 +19,4 @@ type Component struct {
 	// Type is its type. The imported and exported resource types in it are
 	// stand-ins: each instantiation puts real ones in their place.
 	Type *types.Component
-	// Modules has the parsed form of every embedded core module, those of nested
-	// components included.
-	Modules map[*decode.CoreModule]*corebin.Module
 }
