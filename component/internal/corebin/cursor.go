@@ -6,14 +6,14 @@ import (
 	"unicode/utf8"
 )
 
-// Error says what is wrong with a core module, and where.
+// Error says where reading stopped, and why.
 type Error struct {
-	Offset int // in bytes from the start of the module
+	Offset int // in bytes from the start of the input, at most its length
 	Msg    string
 }
 
-// Error returns the offset and the message.
-func (e *Error) Error() string { return fmt.Sprintf("core module at %#x: %s", e.Offset, e.Msg) }
+// Error returns the message and the offset.
+func (e *Error) Error() string { return fmt.Sprintf("%s (at %#x)", e.Msg, e.Offset) }
 
 func errorAt(offset int, format string, args ...any) *Error {
 	return &Error{offset, fmt.Sprintf(format, args...)}

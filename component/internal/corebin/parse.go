@@ -49,7 +49,7 @@ func header(r *Reader) error {
 // parser is the state of one Parse.
 type parser struct {
 	m        *Module
-	last     int // place of the last section in sectionOrder
+	last     int // place of the last section in sectionPlaces
 	exported map[string]struct{}
 	defined  int // functions of the function section
 	bodies   int // of the code section
@@ -58,9 +58,9 @@ type parser struct {
 	announced int
 }
 
-// sectionOrder is the place of each section in the order that the format asks
+// sectionPlaces are the places of each section in the order that the format asks
 // for; custom sections may stand anywhere.
-var sectionOrder = [...]int{
+var sectionPlaces = [...]int{
 	SectionType: 1, SectionImport: 2, SectionFunction: 3, SectionTable: 4, SectionMemory: 5, SectionTag: 6,
 	SectionGlobal: 7, SectionExport: 8, SectionStart: 9, SectionElement: 10, SectionDataCount: 11,
 	SectionCode: 12, SectionData: 13,
@@ -97,7 +97,7 @@ func (p *parser) section(r *Reader) error {
 	if err != nil {
 		return fmt.Errorf("section %s at 0x%x: %w", id, start, err)
 	}
-	if order := sectionOrder[id]; id != SectionCustom {
+	if order := sectionPlaces[id]; id != SectionCustom {
 		if order <= p.last {
 			return r.ErrorAt(start, "section %s at 0x%x is out of order or occurs twice", id, start)
 		}

@@ -6,17 +6,6 @@ import (
 	"unicode/utf8"
 )
 
-// Error says where in the input decoding stopped, and why.
-type Error struct {
-	// Offset is in bytes from the start of the input, at most its length.
-	Offset int
-	// Msg says what was found and what was expected.
-	Msg string
-}
-
-// Error implements error.
-func (e *Error) Error() string { return e.Msg }
-
 // Reader reads the values that core modules and components share from a range
 // of an input. Offsets count from the start of the whole input, so that a
 // reader of one section reports where in the file an error stands.
@@ -41,7 +30,7 @@ func (r *Reader) Errorf(format string, args ...any) error {
 
 // ErrorAt returns an *[Error] at an offset.
 func (r *Reader) ErrorAt(offset int, format string, args ...any) error {
-	return &Error{Offset: offset, Msg: fmt.Sprintf(format, args...)}
+	return errorAt(offset, format, args...)
 }
 
 // Sub returns a reader of the next n bytes and moves behind them.

@@ -174,15 +174,15 @@ func TestRewriteRefuses(t *testing.T) {
 		wasm []byte
 		want string
 	}{
-		{"an empty file", nil, "core module at 0x0: not a core module: the first 8 bytes are not those of version 1"},
-		{"a section that is longer than the file", append(module(), 1, 5), "core module at 0xa: 5 bytes were expected, 0 remain"},
-		{"a section that stands twice", module(section(1, 0), section(1, 0)), "core module at 0xd: section 1 stands twice"},
-		{"a GC type", module(section(1, 1, 0x5f, 0)), "core module at 0xb: type form 0x5f belongs to the GC proposal, which this engine does not have"},
-		{"a vector longer than its section", module(section(1, 0xff, 0x01)), "core module at 0xa: vector of 255 items in 0 bytes"},
-		{"a GC instruction", fn(0xfb, 0, opEnd), "function 0: core module at 0x17: opcode 0xfb belongs to the GC proposal, which this engine does not have"},
-		{"an exception instruction", fn(0x1f, 0x40, 0, opEnd), "function 0: core module at 0x17: opcode 0x1f belongs to the exception-handling proposal, which this engine does not have"},
-		{"a body without an end", fn(0x01), "function 0: core module at 0x18: ends where a byte was expected"},
-		{"bytes behind the end", fn(opEnd, 0x01), "function 0: core module at 0x18: 1 bytes behind the last end"},
+		{"an empty file", nil, "not a core module: the first 8 bytes are not those of version 1 (at 0x0)"},
+		{"a section that is longer than the file", append(module(), 1, 5), "5 bytes were expected, 0 remain (at 0xa)"},
+		{"a section that stands twice", module(section(1, 0), section(1, 0)), "section 1 stands twice (at 0xd)"},
+		{"a GC type", module(section(1, 1, 0x5f, 0)), "type form 0x5f belongs to the GC proposal, which this engine does not have (at 0xb)"},
+		{"a vector longer than its section", module(section(1, 0xff, 0x01)), "vector of 255 items in 0 bytes (at 0xa)"},
+		{"a GC instruction", fn(0xfb, 0, opEnd), "function 0: opcode 0xfb belongs to the GC proposal, which this engine does not have (at 0x17)"},
+		{"an exception instruction", fn(0x1f, 0x40, 0, opEnd), "function 0: opcode 0x1f belongs to the exception-handling proposal, which this engine does not have (at 0x17)"},
+		{"a body without an end", fn(0x01), "function 0: ends where a byte was expected (at 0x18)"},
+		{"bytes behind the end", fn(opEnd, 0x01), "function 0: 1 bytes behind the last end (at 0x18)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := Rewrite(c.wasm, RewriteOptions{Tick: &ImportName{"h", "tick"}})
