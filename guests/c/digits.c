@@ -1,0 +1,180 @@
+// digits: classify pictures of handwritten digits.
+//
+// The program is the same for components and for preview 1 modules; neural_component.c and neural_preview1.c are what
+// differs. guests/README.md has the contract that its output keeps, in this and in every other language.
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "neural.h"
+#include "picture.h"
+
+static const char usage[] =
+  "usage: digits [batch] name MODEL PICTURE...      the model that the host has under the name MODEL\n"
+  "       digits [batch] bytes FILE PICTURE...      the ONNX model in FILE\n"
+  "PICTURE is a binary PGM file; with batch, all pictures go through the model at once.\n";
+
+static const char *const type_names[] = {"FP16", "FP32", "FP64", "BF16", "U8", "I32", "I64", "-"};
+
+// print_error prints the line for an error of wasi-nn, with anything that would break the line made a blank.
+static void print_error(error e) {
+  for (char *c = e.data; *c != 0; c++)
+    if ((unsigned char)*c < ' ' || *c == 0x7f)
+      *c = ' ';
+  printf("error %s code=%s data=%s\n", e.stage, e.code, e.data);
+  free(e.data);
+}
+
+static bool read_file(const char *path, bytes *content) {
+  FILE *f = fopen(path, "rb");
+  if (f == NULL)
+    return false;
+  *content = (bytes){NULL, 0};
+  size_t capacity = 0, got;
+  do {
+    if (content->len == capacity) {
+      capacity = capacity > 0 ? 2 * capacity : 1 << 16;
+      content->ptr = realloc(content->ptr, capacity);
+      if (content->ptr == NULL)
+        abort();
+    }
+    got = fread(content->ptr + content->len, 1, capacity - content->len, f);
+    content->len += got;
+  } while (got > 0);
+  bool ok = !ferror(f);
+  fclose(f);
+  return ok;
+}
+
+static bool load_model(const char *how, const char *model, graph *g) {
+  error e;
+  bool ok;
+  if (strcmp(how, "name") == 0) {
+    ok = load_by_name(model, g, &e);
+  } else {
+    bytes content;
+    if (!read_file(model, &content)) {
+      printf("error model %s: cannot be read\n", model);
+      return false;
+    }
+    ok = load(&content, 1, ONNX, CPU, g, &e);
+    free(content.ptr);
+  }
+  if (!ok)
+    print_error(e);
+  return ok;
+}
+
+static void print_output(const tensor *o) {
+  printf("output %u name=%s ty=%s dims=", (unsigned)o->index, o->name != NULL ? o->name : "-", type_names[o->type]);
+  if (o->dims == NULL)
+    printf("-");
+  for (size_t i = 0; i < o->rank; i++)
+    printf(i > 0 ? "x%u" : "%u", (unsigned)o->dims[i]);
+  printf("\n");
+}
+
+// check_output makes sure that an output holds the same number of finite FP32 values for each of count pictures.
+static bool check_output(const tensor *o, size_t count) {
+  if (o->type != FP32 && o->type != TYPE_UNKNOWN) {
+    printf("error output %u: values have to be FP32, not %s\n", (unsigned)o->index, type_names[o->type]);
+    return false;
+  }
+  if (o->data.len == 0 || o->data.len % (count * sizeof(float)) != 0) {
+    printf("error output %u: %zu bytes are not FP32 values for each of %zu pictures\n", (unsigned)o->index, o->data.len, count);
+    return false;
+  }
+  const float *values = (const float *)o->data.ptr;
+  for (size_t i = 0; i < o->data.len / sizeof(float); i++)
+    if (!isfinite(values[i])) {
+      printf("error output %u: value %zu is not a finite number\n", (unsigned)o->index, i);
+      return false;
+    }
+  return true;
+}
+
+// print_top prints the three greatest of a picture's values, greatest first; of equals, the lower class comes first.
+static void print_top(const float *values, size_t classes) {
+  size_t before = classes; // the class printed last
+  for (int k = 1; k <= 3 && (size_t)k <= classes; k++) {
+    size_t best = classes;
+    for (size_t c = 0; c < classes; c++) {
+      bool printed = before < classes && (values[c] > values[before] || (values[c] == values[before] && c <= before));
+      if (!printed && (best == classes || values[c] > values[best]))
+        best = c;
+    }
+    printf("top %d class=%zu milli=%.0f\n", k, best, floor(1000 * (double)values[best] + 0.5));
+    before = best;
+  }
+}
+
+// classify runs the model once on count pictures and prints what it says.
+static bool classify(context c, char *const paths[], size_t count) {
+  float *values = calloc(count, PICTURE_VALUES * sizeof(float));
+  if (values == NULL)
+    abort();
+  for (size_t i = 0; i < count; i++)
+    if (!read_picture(paths[i], values + i * PICTURE_VALUES))
+      return false;
+
+  uint32_t dims[] = {(uint32_t)count, 1, PICTURE_SIDE, PICTURE_SIDE};
+  tensor input = {
+    .name = "image", .index = 0, .type = FP32, .dims = dims, .rank = 4,
+    .data = {(uint8_t *)values, count * PICTURE_VALUES * sizeof(float)},
+  };
+  tensors outputs;
+  error e;
+  bool ok = compute(c, (tensors){&input, 1}, 1, &outputs, &e);
+  free(values);
+  if (!ok) {
+    print_error(e);
+    return false;
+  }
+
+  for (size_t o = 0; o < outputs.len; o++)
+    if (!check_output(&outputs.ptr[o], count))
+      return false;
+  for (size_t i = 0; i < count; i++) {
+    printf("picture %s\n", paths[i]);
+    for (size_t o = 0; o < outputs.len; o++) {
+      const tensor *output = &outputs.ptr[o];
+      size_t classes = output->data.len / sizeof(float) / count;
+      print_output(output);
+      print_top((const float *)output->data.ptr + i * classes, classes);
+    }
+  }
+  free_tensors(outputs);
+  return true;
+}
+
+int main(int argc, char *argv[]) {
+  bool batch = argc > 1 && strcmp(argv[1], "batch") == 0;
+  char **args = argv + (batch ? 2 : 1);
+  int count = argc - (batch ? 2 : 1);
+  if (count < 3 || (strcmp(args[0], "name") != 0 && strcmp(args[0], "bytes") != 0)) {
+    fputs(usage, stderr);
+    return 1;
+  }
+  char **pictures = args + 2;
+  count -= 2;
+
+  graph g;
+  context c;
+  error e;
+  if (!load_model(args[0], args[1], &g))
+    return 1;
+  if (!init_execution_context(g, &c, &e)) {
+    print_error(e);
+    return 1;
+  }
+  bool ok = true;
+  if (batch)
+    ok = classify(c, pictures, (size_t)count);
+  else
+    for (int i = 0; i < count && ok; i++)
+      ok = classify(c, &pictures[i], 1);
+  drop_context(c);
+  drop_graph(g);
+  return ok ? 0 : 1;
+}

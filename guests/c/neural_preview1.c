@@ -1,0 +1,108 @@
+// neural_preview1.c: neural.h by way of wasi_ephemeral_nn, for preview 1 modules.
+#include <stdlib.h>
+#include <string.h>
+
+#include "neural.h"
+#include "wasi_ephemeral_nn.h"
+
+static const char *errno_code(int32_t err) {
+  static const char *const codes[] = {
+    "success", "invalid-argument", "invalid-encoding", "missing-memory", "busy",
+    "runtime-error", "unsupported-operation", "too-large", "not-found",
+  };
+  return err >= 0 && (size_t)err < sizeof codes / sizeof *codes ? codes[err] : "unknown";
+}
+
+static bool check(const char *stage, int32_t err, error *e) {
+  if (err == NN_ERRNO_SUCCESS)
+    return true;
+  *e = (error){stage, errno_code(err), calloc(1, 1)};
+  return false;
+}
+
+// The current witx text has no BF16; hosts that know it use WIT's number.
+static uint8_t tensor_type(element_type t) {
+  static const uint8_t types[] = {
+    [FP16] = NN_TENSOR_F16, [FP32] = NN_TENSOR_F32, [FP64] = NN_TENSOR_F64, [BF16] = 3,
+    [U8] = NN_TENSOR_U8, [I32] = NN_TENSOR_I32, [I64] = NN_TENSOR_I64,
+  };
+  return types[t];
+}
+
+// Nor has it GGML, for which WasmEdge's number stands here.
+static int32_t encoding_number(graph_encoding encoding) {
+  switch (encoding) {
+  case GGML: return 6;
+  case AUTODETECT: return NN_ENCODING_AUTODETECT;
+  default: return encoding;
+  }
+}
+
+bool load(const bytes *parts, size_t count, graph_encoding encoding, execution_target target, graph *g, error *e) {
+  _Static_assert(sizeof(bytes) == sizeof(nn_graph_builder_t), "a builder is passed as it is");
+  return check("load", nn_load((const nn_graph_builder_t *)parts, count, encoding_number(encoding), target, g), e);
+}
+
+bool load_by_name(const char *name, graph *g, error *e) {
+  return check("load", nn_load_by_name(name, strlen(name), g), e);
+}
+
+bool init_execution_context(graph g, context *c, error *e) {
+  return check("init", nn_init_execution_context(g, c), e);
+}
+
+// get_output fetches output index into a buffer that it enlarges until the host finds it large enough.
+static bool get_output(context c, uint32_t index, bytes *data, error *e) {
+  const uint32_t max_size = UINT32_C(1) << 30;
+  uint32_t size = 4096;
+  for (;;) {
+    uint8_t *buffer = malloc(size);
+    if (buffer == NULL)
+      return check("compute", NN_ERRNO_MISSING_MEMORY, e);
+    uint32_t written = 0;
+    int32_t err = nn_get_output(c, index, buffer, size, &written);
+    if (err == NN_ERRNO_SUCCESS && written <= size) {
+      *data = (bytes){buffer, written};
+      return true;
+    }
+    free(buffer);
+    if (err != NN_ERRNO_TOO_LARGE || size >= max_size)
+      return check("compute", err != NN_ERRNO_SUCCESS ? err : NN_ERRNO_RUNTIME_ERROR, e);
+    size = written > size && written <= max_size ? written : 2 * size; // some hosts tell the size that is needed
+  }
+}
+
+bool compute(context c, tensors inputs, size_t wanted, tensors *outputs, error *e) {
+  for (size_t i = 0; i < inputs.len; i++) {
+    const tensor *t = &inputs.ptr[i];
+    nn_tensor_t in = {t->dims, t->rank, tensor_type(t->type), t->data.ptr, t->data.len};
+    if (!check("compute", nn_set_input(c, t->index, &in), e))
+      return false;
+  }
+  if (!check("compute", nn_compute(c), e))
+    return false;
+
+  *outputs = (tensors){calloc(wanted + 1, sizeof(tensor)), 0};
+  if (outputs->ptr == NULL)
+    abort();
+  for (size_t i = 0; i < wanted; i++) {
+    tensor o = {.index = i, .type = TYPE_UNKNOWN};
+    if (!get_output(c, i, &o.data, e)) {
+      free_tensors(*outputs);
+      return false;
+    }
+    outputs->ptr[outputs->len++] = o;
+  }
+  return true;
+}
+
+// The witx text cannot drop a handle: the host releases everything when the module ends.
+void drop_context(context c) { (void)c; }
+
+void drop_graph(graph g) { (void)g; }
+
+void free_tensors(tensors ts) {
+  for (size_t i = 0; i < ts.len; i++)
+    free(ts.ptr[i].data.ptr);
+  free(ts.ptr);
+}
