@@ -43,6 +43,9 @@ type TensorInfo struct {
 	Type ElementType
 	// Dims has one entry per dimension, -1 where the model leaves it open.
 	Dims []int64
+	// Unranked is set when the model leaves the number of dimensions open too;
+	// Dims is then nil, as it is for a scalar.
+	Unranked bool
 }
 
 // NamedTensor is a tensor under the name the model gives it.

@@ -1,6 +1,10 @@
 package backends
 
-import "fmt"
+import (
+	"context"
+	"errors"
+	"fmt"
+)
 
 // Code says what kind of failure an [Error] is, in wasi-nn's words.
 type Code uint8
@@ -67,3 +71,29 @@ func (e *Error) Error() string { return e.Code.String() + ": " + e.Detail }
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// AsError returns err as an *Error: the first one in its chain, or one that it
+// makes: Timeout for the end of a context, Unknown for anything else, whose
+// text stays with the host. It returns nil for nil.
+func AsError(err error) *Error {
+	if err == nil {
+		return nil
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		if e.Code < numCodes {
+			return e
+		}
+		return &Error{Code: Unknown, Detail: e.Detail, Err: e}
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return &Error{Code: Timeout, Detail: "stopped before it was done", Err: err}
+	}
+	return &Error{Code: Unknown, Detail: "an error without a code; the host's log says more", Err: err}
+}
+
+// Annotate puts one step of path before err's detail and keeps its code.
+func Annotate(err error, format string, args ...any) *Error {
+	e := AsError(err)
+	return &Error{Code: e.Code, Detail: fmt.Sprintf(format, args...) + ": " + e.Detail, Err: e}
+}

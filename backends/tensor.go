@@ -30,7 +30,8 @@ const (
 	BF16   ElementType = 16
 )
 
-var elementTypes = map[ElementType]struct {
+// elementTypes is indexed by ElementType; unused numbers have no name.
+var elementTypes = [...]struct {
 	name string
 	size int
 }{
@@ -41,12 +42,17 @@ var elementTypes = map[ElementType]struct {
 
 // Size is the number of bytes of one element; 0 for String and for types this
 // package does not know.
-func (t ElementType) Size() int { return elementTypes[t].size }
+func (t ElementType) Size() int {
+	if int(t) < len(elementTypes) {
+		return elementTypes[t].size
+	}
+	return 0
+}
 
 // String returns the type as wasi-nn spells it, or ONNX in its manner.
 func (t ElementType) String() string {
-	if e, ok := elementTypes[t]; ok {
-		return e.name
+	if int(t) < len(elementTypes) && elementTypes[t].name != "" {
+		return elementTypes[t].name
 	}
 	return fmt.Sprintf("element-type(%d)", uint8(t))
 }
@@ -76,7 +82,7 @@ func NewTensor(dims []uint32, ty ElementType, data []byte) (*Tensor, error) {
 		return nil, err
 	}
 	if uint64(len(data)) != want {
-		return nil, Errorf(InvalidArgument, "tensor %s%v takes %d bytes, found %d", ty, dims, want, len(data))
+		return nil, lengthError(dims, ty, want, data)
 	}
 	return &Tensor{dims: dims, ty: ty, data: data}, nil
 }
@@ -90,6 +96,28 @@ func NewOwnedTensor(dims []uint32, ty ElementType, data []byte, release func()) 
 	}
 	t.release.Store(&release)
 	return t, nil
+}
+
+// Reset makes t the tensor of other dims, type and data, checked as in
+// [NewTensor]; on an error t is as before. It spares the steady path an
+// allocation, and is for the owner of a Tensor that no one else holds.
+func (t *Tensor) Reset(dims []uint32, ty ElementType, data []byte) error {
+	want, err := ByteSize(dims, ty)
+	if err != nil {
+		return err
+	}
+	if uint64(len(data)) != want {
+		return lengthError(dims, ty, want, data)
+	}
+	t.Release()
+	t.dims, t.ty, t.data = dims, ty, data
+	return nil
+}
+
+// lengthError says that data does not hold the elements that dims promise. It
+// takes a copy of dims, so that its callers' need not outlive them.
+func lengthError(dims []uint32, ty ElementType, want uint64, data []byte) *Error {
+	return Errorf(InvalidArgument, "tensor %s%v takes %d bytes, found %d", ty, slices.Clone(dims), want, len(data))
 }
 
 // ByteSize is product(dims) times the element size, in bytes. The error is
@@ -109,7 +137,7 @@ func ByteSize(dims []uint32, ty ElementType) (uint64, error) {
 	for _, d := range dims {
 		hi, lo := bits.Mul64(size, uint64(d))
 		if hi != 0 {
-			return 0, Errorf(TooLarge, "tensor %s%v has more bytes than 64 bits can count", ty, dims)
+			return 0, Errorf(TooLarge, "tensor %s%v has more bytes than 64 bits can count", ty, slices.Clone(dims))
 		}
 		size = lo
 	}
