@@ -17,7 +17,20 @@ const (
 	pollEvery = 200 * time.Millisecond
 	// stderrTail is how many bytes of a client's standard error are kept.
 	stderrTail = 4 << 10
+	// A client holds an archive about twice for a moment, in its scratch folder
+	// and at its destination; what grows far beyond that is not the package.
+	downloadSlack = 64 << 20
+	// maxDownload bounds a download whose size the source does not tell.
+	maxDownload = 4 << 30
 )
+
+// downloadLimit is how many bytes the client may put on the disk for s.
+func (s Source) downloadLimit() int64 {
+	if s.Size <= 0 || s.Size > maxDownload {
+		return maxDownload
+	}
+	return 3*s.Size + downloadSlack
+}
 
 // command is an installed client: a program and its first arguments.
 type command []string
@@ -73,8 +86,17 @@ func (s Source) download(ctx context.Context, client command, work string, progr
 			return "", err
 		}
 	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	bounded := func(done int64) {
+		if limit := s.downloadLimit(); done > limit {
+			stop(fmt.Errorf("the client has written %d bytes, more than the %d that the package can take", done, limit))
+			return
+		}
+		progress(done)
+	}
 	args := append(client[1:len(client):len(client)], s.arguments(dest, scratch)...)
-	if err := run(ctx, exec.CommandContext(ctx, client[0], args...), work, scratch, progress); err != nil {
+	if err := run(ctx, exec.CommandContext(ctx, client[0], args...), work, scratch, bounded); err != nil {
 		return "", err
 	}
 	return onlyFile(dest)
@@ -108,7 +130,7 @@ func run(ctx context.Context, cmd *exec.Cmd, work, scratch string, progress func
 				return &ClientError{Command: strings.Join(cmd.Args, " "), Stderr: stderr.String(), Err: err}
 			}
 			progress(bytesBelow(work))
-			return nil
+			return context.Cause(ctx)
 		}
 	}
 }

@@ -65,6 +65,15 @@ func fakeClient(which string, args []string) int {
 	case "hangs":
 		os.WriteFile(filepath.Join(dest, "half.tgz"), []byte("half"), 0o600)
 		time.Sleep(time.Hour)
+	case "floods":
+		if err := os.WriteFile(filepath.Join(dest, "flood"), nil, 0o600); err != nil {
+			panic(err)
+		}
+		// A hole: the size counts, and costs no disk.
+		if err := os.Truncate(filepath.Join(dest, "flood"), 1<<30); err != nil {
+			panic(err)
+		}
+		time.Sleep(time.Hour)
 	case "writes nothing":
 		return 0
 	}

@@ -40,6 +40,7 @@ func TestFetchByTheClientsThatAreInstalled(t *testing.T) {
 		{"pip alone", []Client{Pip}, "", fromPip},
 		{"npm is preferred", []Client{NPM, Pip}, "", fromNPM},
 		{"pip when npm fails", []Client{NPM, Pip}, "fails", fromPip},
+		{"pip when npm writes without end", []Client{NPM, Pip}, "floods", fromPip},
 		{"pip when npm writes nothing", []Client{NPM, Pip}, "writes nothing", fromPip},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -119,6 +120,8 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			[]string{"npm @scope/thing@1.2.3", "pip thing==1.2.3"}, func(error) bool { return true }},
 		{"client's disk is full", func(t *testing.T) { clients(t, NPM); behave(t, NPM, "disk full") },
 			[]string{"WASINN_CACHE"}, func(err error) bool { return errors.Is(err, ErrNoSpace) }},
+		{"client writes without end", func(t *testing.T) { clients(t, NPM); behave(t, NPM, "floods") },
+			[]string{"the client has written 1073741824 bytes, more than the 67"}, func(error) bool { return true }},
 		{"another archive", func(t *testing.T) { clients(t, NPM); serve(t, NPM, pipArchive) },
 			[]string{"archive: sha256 is " + sum(string(pipArchive)) + ", want " + sum(string(npmArchive))},
 			func(err error) bool { e := new(DigestError); return errors.As(err, &e) }},
