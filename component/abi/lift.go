@@ -1,0 +1,189 @@
+package abi
+
+import (
+	"context"
+
+	"github.com/wasinn/wasinn/component/abi/layout"
+)
+
+// Func is a guest's function, made by canon lift: a core function with its
+// options, its instance and its type.
+//
+// Like its store, it is for one goroutine at a time.
+//
+// See https://github.com/WebAssembly/component-model/blob/main/design/mvp/CanonicalABI.md#canon-lift
+type Func struct {
+	name string
+	sig  *Signature
+	core CoreFunc
+	opts CanonicalOptions
+	inst *Instance
+
+	frame frame // of the first call on the stack
+	busy  bool
+}
+
+// frame is what one call needs; it is reused.
+type frame struct {
+	cx    Context
+	vals  CoreValues
+	stack [layout.MaxFlatParams]uint64
+}
+
+// NewFunc returns the function that canon lift makes of core. name is for
+// messages.
+func NewFunc(name string, sig *Signature, core CoreFunc, opts CanonicalOptions, inst *Instance) *Func {
+	return &Func{name: name, sig: sig, core: core, opts: opts, inst: inst}
+}
+
+// Name is the function's name, for messages.
+func (f *Func) Name() string { return f.name }
+
+// Signature is the function's type.
+func (f *Func) Signature() *Signature { return f.sig }
+
+// Instance is the instance that implements the function.
+func (f *Func) Instance() *Instance { return f.inst }
+
+// acquire returns the function's frame, or a new one when a call of the same
+// function is under way, as a parent's function may be below a child's.
+func (f *Func) acquire() *frame {
+	if f.busy {
+		return new(frame)
+	}
+	f.busy = true
+	return &f.frame
+}
+
+func (f *Func) release(fr *frame) {
+	if fr == &f.frame {
+		f.busy = false
+	}
+	fr.cx.Ctx = nil
+}
+
+// begin enters the instance for a call by caller, nil for the host.
+func (f *Func) begin(ctx context.Context, caller *Instance, views bool) (*frame, error) {
+	if err := f.inst.enter(caller); err != nil {
+		return nil, AtCall(err, f.name)
+	}
+	fr := f.acquire()
+	fr.cx.Init(ctx, &f.opts, f.inst, views)
+	fr.vals.Reset(fr.stack[:])
+	return fr, nil
+}
+
+// fail ends a call that trapped: the instance is poisoned.
+func (f *Func) fail(fr *frame, err error) error {
+	f.release(fr)
+	err = AtCall(err, f.name)
+	f.inst.Poison(err)
+	return err
+}
+
+// returned is the spec's Task.return_: no handle that was lent for the call
+// may be left.
+func (fr *frame) returned() error {
+	if n := fr.cx.scope.numBorrows; n > 0 {
+		return trapf(TrapBorrowsRemain, "borrow handles still remain at the end of the call: %d", n)
+	}
+	return nil
+}
+
+// end runs post-return, on the core results, and leaves the instance.
+func (f *Func) end(ctx context.Context, fr *frame, caller *Instance) error {
+	if f.opts.PostReturn != nil {
+		f.inst.mayLeave = false
+		if err := f.opts.PostReturn(ctx, fr.stack[:1]); err != nil {
+			return err
+		}
+		f.inst.mayLeave = true
+	}
+	fr.cx.scope.finish(f.inst)
+	f.inst.leaveTo(caller)
+	f.release(fr)
+	return nil
+}
+
+// CallFunc calls f with typed parameters and copies its result out of guest
+// memory. params and result must be codecs of f's own type, which [CheckFunc]
+// checks; [None] stands for no parameters and no result.
+//
+// Any error poisons f's instance, but for those that say that it was not
+// entered.
+func CallFunc[P, R any](ctx context.Context, f *Func, params Codec[P], result Codec[R], p P) (R, error) {
+	r, _, err := callFunc(ctx, f, params, result, p, nil)
+	return r, err
+}
+
+// CallFuncView is CallFunc with a result that may be a view of guest memory:
+// use is called with it before post-return, and must not keep it.
+func CallFuncView[P, R any](ctx context.Context, f *Func, params Codec[P], result Codec[R], p P, use func(R) error) error {
+	_, useErr, err := callFunc(ctx, f, params, result, p, use)
+	if err != nil {
+		return err
+	}
+	return useErr
+}
+
+func callFunc[P, R any](ctx context.Context, f *Func, params Codec[P], result Codec[R], p P, use func(R) error) (r R, useErr, err error) {
+	fr, err := f.begin(ctx, nil, use != nil)
+	if err != nil {
+		return r, nil, err
+	}
+	if err := lowerParams(&fr.cx, params, p, &fr.vals); err != nil {
+		return r, nil, f.fail(fr, err)
+	}
+	if err := f.core(ctx, fr.stack[:]); err != nil {
+		return r, nil, f.fail(fr, err)
+	}
+	fr.vals.Reset(fr.stack[:])
+	r, err = liftFlatValues(&fr.cx, result, layout.MaxFlatResults, &fr.vals)
+	if err != nil {
+		return r, nil, f.fail(fr, AtResult(err))
+	}
+	if err := fr.returned(); err != nil {
+		return r, nil, f.fail(fr, err)
+	}
+	fr.cx.scope.commit(f.inst.Store)
+	if use != nil {
+		useErr = use(r)
+	}
+	if err := f.end(ctx, fr, nil); err != nil {
+		return r, nil, f.fail(fr, err)
+	}
+	return r, useErr, nil
+}
+
+// CallRaw calls f with core values and gives use its core results and a view
+// of its memory, nil when it has none, before post-return: for callers that do
+// their own lifting and lowering. lower puts the core parameters on the stack;
+// cx.Allocate is there for it. Neither may keep what it is given.
+//
+// Errors of lower, of the guest and of use poison f's instance.
+func CallRaw(ctx context.Context, f *Func, lower func(cx *Context, stack []uint64) error, use func(memory []byte, stack []uint64) error) error {
+	fr, err := f.begin(ctx, nil, true)
+	if err != nil {
+		return err
+	}
+	if err := f.callRaw(fr, lower, use); err != nil {
+		return f.fail(fr, err)
+	}
+	if err := f.end(ctx, fr, nil); err != nil {
+		return f.fail(fr, err)
+	}
+	return nil
+}
+
+func (f *Func) callRaw(fr *frame, lower func(cx *Context, stack []uint64) error, use func(memory []byte, stack []uint64) error) error {
+	if err := lower(&fr.cx, fr.stack[:]); err != nil {
+		return err
+	}
+	if err := f.core(fr.cx.Ctx, fr.stack[:]); err != nil {
+		return err
+	}
+	if err := fr.returned(); err != nil {
+		return err
+	}
+	return use(fr.cx.memory(), fr.stack[:])
+}

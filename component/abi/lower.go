@@ -1,0 +1,101 @@
+package abi
+
+import (
+	"context"
+
+	"github.com/wasinn/wasinn/component/abi/layout"
+	"github.com/wasinn/wasinn/component/types"
+)
+
+// Call is one call from a guest to a host function. It is reused; see
+// [Store.AcquireCall].
+type Call struct {
+	Context
+	// Stack holds the core parameters, then the core results.
+	Stack []uint64
+
+	vals CoreValues
+}
+
+// Init makes the call ready: inst is the instance that calls, opts are those
+// of its canon lower.
+func (c *Call) Init(ctx context.Context, opts *CanonicalOptions, inst *Instance, stack []uint64) {
+	c.Context.Init(ctx, opts, inst, true)
+	c.Stack = stack
+}
+
+// HostFunc runs one call: it lifts its parameters from c.Stack, works, and
+// lowers its result. An error is a trap.
+type HostFunc func(c *Call) error
+
+// CanonLower is canon lower for a function of the host: it lifts the
+// parameters as params, calls fn, and lowers what it returns as result.
+// [None] stands for no parameters or no result. An error of fn is a trap.
+//
+// Strings and lists in P may be views of guest memory, which are good until fn
+// returns or calls the guest.
+//
+// See https://github.com/WebAssembly/component-model/blob/main/design/mvp/CanonicalABI.md#canon-lower
+func CanonLower[P, R any](params Codec[P], result Codec[R], fn func(c *Call, p P) (R, error)) HostFunc {
+	need, outParam := lowerStack(params.Flat(), result.Flat())
+	return func(c *Call) error {
+		if err := c.begin(need); err != nil {
+			return err
+		}
+		c.vals.Reset(c.Stack)
+		p, err := liftFlatValues(&c.Context, params, layout.MaxFlatParams, &c.vals)
+		if err != nil {
+			return err
+		}
+		var out uint32
+		if outParam >= 0 {
+			out = uint32(c.Stack[outParam])
+		}
+		c.scope.commit(c.Inst.Store)
+		r, err := fn(c, p)
+		if err != nil {
+			return err
+		}
+		c.vals.Reset(c.Stack)
+		if err := lowerResult(&c.Context, result, r, &c.vals, out); err != nil {
+			return AtResult(err)
+		}
+		c.scope.finish(c.Inst)
+		return nil
+	}
+}
+
+// lowerStack is the length of the stack of a lowered function, and where on it
+// the pointer to the result is, -1 when the result is not in memory.
+func lowerStack(paramFlat, resultFlat int) (need, outParam int) {
+	need, outParam = coreParams(paramFlat), -1
+	if resultFlat > layout.MaxFlatResults {
+		outParam = need
+		return need + 1, outParam
+	}
+	return max(need, resultFlat), outParam
+}
+
+// begin checks what every lowered call must: that the guest may call out, and
+// that the stack is long enough.
+func (c *Call) begin(need int) error {
+	if err := c.Inst.checkMayLeave(); err != nil {
+		return err
+	}
+	if len(c.Stack) < need {
+		return trapf(TrapUnsupported, "a core stack of %d values, want %d", len(c.Stack), need)
+	}
+	return nil
+}
+
+// FuncType is the type of a function with these parameters, made by [Params]
+// or [None], and this result.
+func FuncType[P, R any](params Codec[P], result Codec[R]) *types.Func {
+	ft := &types.Func{Result: result.Type()}
+	if r, ok := params.Type().(*types.Record); ok {
+		for _, f := range r.Fields {
+			ft.Params = append(ft.Params, types.Param{Name: f.Name, Type: f.Type})
+		}
+	}
+	return ft
+}

@@ -1,0 +1,42 @@
+package abi
+
+import "context"
+
+// Memory is a linear memory. Bytes returns a view of all of it; the engine's
+// memories never move, so a view stays good across a grow (it is only short).
+type Memory interface{ Bytes() []byte }
+
+// CoreFunc calls a core function. stack holds the parameters, then the
+// results; it is as long as the longer of the two.
+type CoreFunc func(ctx context.Context, stack []uint64) error
+
+// StringEncoding is how strings lie in a guest's memory.
+type StringEncoding uint8
+
+// The string encodings of the canonical ABI.
+const (
+	UTF8 StringEncoding = iota
+	UTF16
+	Latin1UTF16
+)
+
+// String returns the option's name.
+func (e StringEncoding) String() string {
+	switch e {
+	case UTF8:
+		return "utf8"
+	case UTF16:
+		return "utf16"
+	}
+	return "latin1+utf16"
+}
+
+// CanonicalOptions are the canonopts of one lift or lower, resolved.
+//
+// See https://github.com/WebAssembly/component-model/blob/main/design/mvp/CanonicalABI.md#canonical-abi-options
+type CanonicalOptions struct {
+	StringEncoding StringEncoding
+	Memory         Memory   // nil when the option is absent
+	Realloc        CoreFunc // nil when absent: (old, oldSize, align, newSize) -> ptr
+	PostReturn     CoreFunc // nil when absent
+}

@@ -1,0 +1,158 @@
+package abi
+
+import (
+	"fmt"
+	"unsafe"
+
+	"github.com/wasinn/wasinn/component/abi/layout"
+	"github.com/wasinn/wasinn/component/types"
+)
+
+// Field is one field of Go struct S; see [FieldOf].
+type Field[S any] struct {
+	name string
+	typ  types.ValType
+	ops  fieldOps[S]
+
+	offset, size uint32
+}
+
+// fieldOps work on one field of the struct that s points to. They do not keep
+// s: records are lifted to the stack.
+type fieldOps[S any] interface {
+	load(cx *Context, b []byte, s *S) error
+	store(cx *Context, s *S, ptr uint32) error
+	liftFlat(cx *Context, s *S, vi *CoreValues) error
+	lowerFlat(cx *Context, s *S, vo *CoreValues) error
+}
+
+// FieldOf describes a field of Go struct S. at returns the address of the
+// field in its argument; it is called once, here, to learn the field's offset,
+// and FieldOf panics when the address is not inside the struct.
+//
+//	abi.FieldOf("x", abi.U32, func(p *Point) *uint32 { return &p.X })
+func FieldOf[S, F any](name string, c Codec[F], at func(*S) *F) Field[S] {
+	s := new(S)
+	off := uintptr(unsafe.Pointer(at(s))) - uintptr(unsafe.Pointer(s))
+	if off > unsafe.Sizeof(*s) || off+unsafe.Sizeof(*at(s)) > unsafe.Sizeof(*s) {
+		panic(fmt.Sprintf("abi: FieldOf(%q): not a field of %T", name, *s))
+	}
+	return Field[S]{name: name, typ: c.Type(), ops: fieldAt[S, F]{c, off}}
+}
+
+type fieldAt[S, F any] struct {
+	codec Codec[F]
+	off   uintptr
+}
+
+func (f fieldAt[S, F]) at(s *S) *F { return (*F)(unsafe.Add(unsafe.Pointer(s), f.off)) }
+
+func (f fieldAt[S, F]) load(cx *Context, b []byte, s *S) (err error) {
+	*f.at(s), err = f.codec.Load(cx, b)
+	return err
+}
+
+func (f fieldAt[S, F]) store(cx *Context, s *S, ptr uint32) error {
+	return f.codec.Store(cx, *f.at(s), ptr)
+}
+
+func (f fieldAt[S, F]) liftFlat(cx *Context, s *S, vi *CoreValues) (err error) {
+	*f.at(s), err = f.codec.LiftFlat(cx, vi)
+	return err
+}
+
+func (f fieldAt[S, F]) lowerFlat(cx *Context, s *S, vo *CoreValues) error {
+	return f.codec.LowerFlat(cx, *f.at(s), vo)
+}
+
+// Record is the codec of a record as Go struct S, its fields in the order of
+// the type.
+func Record[S any](fields ...Field[S]) Codec[S] {
+	typ := &types.Record{}
+	for _, f := range fields {
+		typ.Fields = append(typ.Fields, types.Field{Name: f.name, Type: f.typ})
+	}
+	return newRecord(typ, fields, AtField)
+}
+
+// Params is the codec of a function's parameters as Go struct S. It is a
+// record but for the steps of path in its errors.
+func Params[S any](fields ...Field[S]) Codec[S] {
+	c := Record(fields...).(*recordCodec[S])
+	c.step = AtParam
+	return c
+}
+
+func newRecord[S any](typ types.ValType, fields []Field[S], step func(error, string) error) *recordCodec[S] {
+	r := layout.NewRecord(layout.NewCache(), len(fields))
+	for i := range fields {
+		o, l := r.Add(fields[i].typ)
+		fields[i].offset, fields[i].size = o, l.Size
+	}
+	return &recordCodec[S]{typ: typ, layout: r.Layout(), fields: fields, step: step}
+}
+
+type recordCodec[S any] struct {
+	typ    types.ValType
+	layout *layout.Layout
+	fields []Field[S]
+	step   func(error, string) error
+}
+
+func (c *recordCodec[S]) Type() types.ValType { return c.typ }
+func (c *recordCodec[S]) Align() uint32       { return c.layout.Align }
+func (c *recordCodec[S]) Size() uint32        { return c.layout.Size }
+func (c *recordCodec[S]) Flat() int           { return c.layout.NumFlat }
+
+// noescape hides p from escape analysis. It is for the structs of this file,
+// whose address goes to fieldOps and is not kept there.
+func noescape[T any](p *T) *T {
+	x := uintptr(unsafe.Pointer(p))
+	return *(**T)(unsafe.Pointer(&x))
+}
+
+func (c *recordCodec[S]) Load(cx *Context, b []byte) (s S, err error) {
+	var v S
+	p := noescape(&v)
+	for i := range c.fields {
+		f := &c.fields[i]
+		if err := f.ops.load(cx, b[f.offset:f.offset+f.size:f.offset+f.size], p); err != nil {
+			return s, c.step(err, f.name)
+		}
+	}
+	return v, nil
+}
+
+func (c *recordCodec[S]) Store(cx *Context, v S, ptr uint32) error {
+	p := noescape(&v)
+	for i := range c.fields {
+		f := &c.fields[i]
+		if err := f.ops.store(cx, p, ptr+f.offset); err != nil {
+			return c.step(err, f.name)
+		}
+	}
+	return nil
+}
+
+func (c *recordCodec[S]) LiftFlat(cx *Context, vi *CoreValues) (s S, err error) {
+	var v S
+	p := noescape(&v)
+	for i := range c.fields {
+		f := &c.fields[i]
+		if err := f.ops.liftFlat(cx, p, vi); err != nil {
+			return s, c.step(err, f.name)
+		}
+	}
+	return v, nil
+}
+
+func (c *recordCodec[S]) LowerFlat(cx *Context, v S, vo *CoreValues) error {
+	p := noescape(&v)
+	for i := range c.fields {
+		f := &c.fields[i]
+		if err := f.ops.lowerFlat(cx, p, vo); err != nil {
+			return c.step(err, f.name)
+		}
+	}
+	return nil
+}
