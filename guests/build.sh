@@ -40,7 +40,7 @@ core() {
   for source in "$@"; do
     object=$work/$(basename "$out")-${source//\//-}.o
     tool clang --target=wasm32-wasi -resource-dir "$llvm/lib/clang/19" --sysroot="$T/usr" \
-      -std=c17 -Os -Wall -Wextra -Werror -Ic -c -o "$object" "$source"
+      -std=gnu17 -Os -Wall -Wextra -Werror -Ic -Inncli -c -o "$object" "$source"
     objects+=("$object")
   done
   tool wasm-ld -m wasm32 --strip-all --stack-first -z stack-size=262144 -L"$T/usr/lib/wasm32-wasi" -o "$out" \
@@ -55,9 +55,13 @@ component() {
   node toolchain/component.mjs "$T" "$work/wit" guest "$work/core.wasm" "$out"
 }
 
-digits=(c/digits.c c/picture.c)
+digits=(c/digits.c c/picture.c c/guest.c)
 core "$out/c-digits.p1.wasm" "${digits[@]}" c/neural_preview1.c
 component "$out/c-digits.component.wasm" "${digits[@]}" c/neural_component.c
+
+nncli=(nncli/nncli.c nncli/options.c nncli/element.c nncli/npy.c nncli/abuse.c c/guest.c)
+core "$out/nncli.p1.wasm" "${nncli[@]}" nncli/interface_preview1.c c/neural_preview1.c
+component "$out/nncli.component.wasm" "${nncli[@]}" nncli/interface_component.c c/neural_component.c
 
 chmod 644 "$out"/*.wasm
 (cd "$out" && sha256sum *.wasm > SHA256SUMS)

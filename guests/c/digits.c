@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest.h"
 #include "neural.h"
 #include "picture.h"
 
@@ -14,38 +15,6 @@ static const char usage[] =
   "usage: digits [batch] name MODEL PICTURE...      the model that the host has under the name MODEL\n"
   "       digits [batch] bytes FILE PICTURE...      the ONNX model in FILE\n"
   "PICTURE is a binary PGM file; with batch, all pictures go through the model at once.\n";
-
-static const char *const type_names[] = {"FP16", "FP32", "FP64", "BF16", "U8", "I32", "I64", "-"};
-
-// print_error prints the line for an error of wasi-nn, with anything that would break the line made a blank.
-static void print_error(error e) {
-  for (char *c = e.data; *c != 0; c++)
-    if ((unsigned char)*c < ' ' || *c == 0x7f)
-      *c = ' ';
-  printf("error %s code=%s data=%s\n", e.stage, e.code, e.data);
-  free(e.data);
-}
-
-static bool read_file(const char *path, bytes *content) {
-  FILE *f = fopen(path, "rb");
-  if (f == NULL)
-    return false;
-  *content = (bytes){NULL, 0};
-  size_t capacity = 0, got;
-  do {
-    if (content->len == capacity) {
-      capacity = capacity > 0 ? 2 * capacity : 1 << 16;
-      content->ptr = realloc(content->ptr, capacity);
-      if (content->ptr == NULL)
-        abort();
-    }
-    got = fread(content->ptr + content->len, 1, capacity - content->len, f);
-    content->len += got;
-  } while (got > 0);
-  bool ok = !ferror(f);
-  fclose(f);
-  return ok;
-}
 
 static bool load_model(const char *how, const char *model, graph *g) {
   error e;
@@ -66,19 +35,10 @@ static bool load_model(const char *how, const char *model, graph *g) {
   return ok;
 }
 
-static void print_output(const tensor *o) {
-  printf("output %u name=%s ty=%s dims=", (unsigned)o->index, o->name != NULL ? o->name : "-", type_names[o->type]);
-  if (o->dims == NULL)
-    printf("-");
-  for (size_t i = 0; i < o->rank; i++)
-    printf(i > 0 ? "x%u" : "%u", (unsigned)o->dims[i]);
-  printf("\n");
-}
-
 // check_output makes sure that an output holds the same number of finite FP32 values for each of count pictures.
 static bool check_output(const tensor *o, size_t count) {
   if (o->type != FP32 && o->type != TYPE_UNKNOWN) {
-    printf("error output %u: values have to be FP32, not %s\n", (unsigned)o->index, type_names[o->type]);
+    printf("error output %u: values have to be FP32, not %s\n", (unsigned)o->index, type_name(o->type));
     return false;
   }
   if (o->data.len == 0 || o->data.len % (count * sizeof(float)) != 0) {
@@ -111,9 +71,7 @@ static void print_top(const float *values, size_t classes) {
 
 // classify runs the model once on count pictures and prints what it says.
 static bool classify(context c, char *const paths[], size_t count) {
-  float *values = calloc(count, PICTURE_VALUES * sizeof(float));
-  if (values == NULL)
-    abort();
+  float *values = allocate(count, PICTURE_VALUES * sizeof(float));
   for (size_t i = 0; i < count; i++)
     if (!read_picture(paths[i], values + i * PICTURE_VALUES))
       return false;

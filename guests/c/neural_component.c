@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest.h"
 #include "neural.h"
 #include "wasi_nn.h"
 
@@ -24,11 +25,8 @@ static const char *const error_codes[] = {
 
 // terminated makes a C string of a WIT string that the caller owns, and frees the latter.
 static char *terminated(wasi_nn_bytes_t s) {
-  char *c = malloc((size_t)s.len + 1);
-  if (c == NULL)
-    abort();
+  char *c = allocate((size_t)s.len + 1, 1);
   memcpy(c, s.ptr, s.len);
-  c[s.len] = 0;
   if (s.len > 0)
     free(s.ptr);
   return c;
@@ -80,7 +78,7 @@ static tensor read_output(uint32_t index, wasi_nn_named_tensor_t t) {
     .name = terminated(t.name),
     .index = index,
     .type = (element_type)wasi_nn_tensor_ty(t.tensor),
-    .dims = dims.len > 0 ? dims.ptr : calloc(1, sizeof(uint32_t)), // rank 0 is told, so not NULL
+    .dims = dims.len > 0 ? dims.ptr : allocate(1, sizeof(uint32_t)), // rank 0 is told, so not NULL
     .rank = dims.len,
     .data = {data.len > 0 ? data.ptr : NULL, data.len},
   };
@@ -90,9 +88,7 @@ static tensor read_output(uint32_t index, wasi_nn_named_tensor_t t) {
 
 bool compute(context c, tensors inputs, size_t wanted, tensors *outputs, error *e) {
   (void)wanted;
-  wasi_nn_named_tensor_t *in = calloc(inputs.len + 1, sizeof *in);
-  if (in == NULL)
-    abort();
+  wasi_nn_named_tensor_t *in = allocate(inputs.len, sizeof *in);
   for (size_t i = 0; i < inputs.len; i++) {
     const tensor *t = &inputs.ptr[i];
     in[i].name = (wasi_nn_bytes_t){(uint8_t *)t->name, strlen(t->name)};
@@ -104,9 +100,7 @@ bool compute(context c, tensors inputs, size_t wanted, tensors *outputs, error *
   if (r.is_err)
     return fail("compute", r.err, e);
 
-  *outputs = (tensors){calloc((size_t)r.ok.len + 1, sizeof(tensor)), r.ok.len};
-  if (outputs->ptr == NULL)
-    abort();
+  *outputs = (tensors){allocate(r.ok.len, sizeof(tensor)), r.ok.len};
   for (uint32_t i = 0; i < r.ok.len; i++)
     outputs->ptr[i] = read_output(i, r.ok.ptr[i]);
   if (r.ok.len > 0)

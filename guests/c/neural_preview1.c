@@ -2,7 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "neural.h"
+#include "guest.h"
+#include "neural_preview1.h"
 #include "wasi_ephemeral_nn.h"
 
 static const char *errno_code(int32_t err) {
@@ -13,15 +14,15 @@ static const char *errno_code(int32_t err) {
   return err >= 0 && (size_t)err < sizeof codes / sizeof *codes ? codes[err] : "unknown";
 }
 
-static bool check(const char *stage, int32_t err, error *e) {
+bool check_errno(const char *stage, int32_t err, error *e) {
   if (err == NN_ERRNO_SUCCESS)
     return true;
-  *e = (error){stage, errno_code(err), calloc(1, 1)};
+  *e = (error){stage, errno_code(err), allocate(1, 1)};
   return false;
 }
 
 // The current witx text has no BF16; hosts that know it use WIT's number.
-static uint8_t tensor_type(element_type t) {
+uint8_t tensor_type_number(element_type t) {
   static const uint8_t types[] = {
     [FP16] = NN_TENSOR_F16, [FP32] = NN_TENSOR_F32, [FP64] = NN_TENSOR_F64, [BF16] = 3,
     [U8] = NN_TENSOR_U8, [I32] = NN_TENSOR_I32, [I64] = NN_TENSOR_I64,
@@ -40,15 +41,15 @@ static int32_t encoding_number(graph_encoding encoding) {
 
 bool load(const bytes *parts, size_t count, graph_encoding encoding, execution_target target, graph *g, error *e) {
   _Static_assert(sizeof(bytes) == sizeof(nn_graph_builder_t), "a builder is passed as it is");
-  return check("load", nn_load((const nn_graph_builder_t *)parts, count, encoding_number(encoding), target, g), e);
+  return check_errno("load", nn_load((const nn_graph_builder_t *)parts, count, encoding_number(encoding), target, g), e);
 }
 
 bool load_by_name(const char *name, graph *g, error *e) {
-  return check("load", nn_load_by_name(name, strlen(name), g), e);
+  return check_errno("load", nn_load_by_name(name, strlen(name), g), e);
 }
 
 bool init_execution_context(graph g, context *c, error *e) {
-  return check("init", nn_init_execution_context(g, c), e);
+  return check_errno("init", nn_init_execution_context(g, c), e);
 }
 
 // get_output fetches output index into a buffer that it enlarges until the host finds it large enough.
@@ -58,7 +59,7 @@ static bool get_output(context c, uint32_t index, bytes *data, error *e) {
   for (;;) {
     uint8_t *buffer = malloc(size);
     if (buffer == NULL)
-      return check("compute", NN_ERRNO_MISSING_MEMORY, e);
+      return check_errno("compute", NN_ERRNO_MISSING_MEMORY, e);
     uint32_t written = 0;
     int32_t err = nn_get_output(c, index, buffer, size, &written);
     if (err == NN_ERRNO_SUCCESS && written <= size) {
@@ -67,7 +68,7 @@ static bool get_output(context c, uint32_t index, bytes *data, error *e) {
     }
     free(buffer);
     if (err != NN_ERRNO_TOO_LARGE || size >= max_size)
-      return check("compute", err != NN_ERRNO_SUCCESS ? err : NN_ERRNO_RUNTIME_ERROR, e);
+      return check_errno("compute", err != NN_ERRNO_SUCCESS ? err : NN_ERRNO_RUNTIME_ERROR, e);
     size = written > size && written <= max_size ? written : 2 * size; // some hosts tell the size that is needed
   }
 }
@@ -75,16 +76,14 @@ static bool get_output(context c, uint32_t index, bytes *data, error *e) {
 bool compute(context c, tensors inputs, size_t wanted, tensors *outputs, error *e) {
   for (size_t i = 0; i < inputs.len; i++) {
     const tensor *t = &inputs.ptr[i];
-    nn_tensor_t in = {t->dims, t->rank, tensor_type(t->type), t->data.ptr, t->data.len};
-    if (!check("compute", nn_set_input(c, t->index, &in), e))
+    nn_tensor_t in = {t->dims, t->rank, tensor_type_number(t->type), t->data.ptr, t->data.len};
+    if (!check_errno("compute", nn_set_input(c, t->index, &in), e))
       return false;
   }
-  if (!check("compute", nn_compute(c), e))
+  if (!check_errno("compute", nn_compute(c), e))
     return false;
 
-  *outputs = (tensors){calloc(wanted + 1, sizeof(tensor)), 0};
-  if (outputs->ptr == NULL)
-    abort();
+  *outputs = (tensors){allocate(wanted, sizeof(tensor)), 0};
   for (size_t i = 0; i < wanted; i++) {
     tensor o = {.index = i, .type = TYPE_UNKNOWN};
     if (!get_output(c, i, &o.data, e)) {

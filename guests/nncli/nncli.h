@@ -1,0 +1,17 @@
+// nncli.h: what nncli's parts say to each other, beside options.h.
+#ifndef NNCLI_H
+#define NNCLI_H
+
+#include "guest.h"
+#include "options.h"
+
+// load_model loads the model that the options name, or prints why not.
+bool load_model(const options *o, graph *g);
+
+// new_context makes an execution context, or prints why not.
+bool new_context(graph g, context *c);
+
+// load_by_name_with_config is WasmEdge's addition to preview 1. For components it is an error.
+bool load_by_name_with_config(const char *name, const char *config, graph *g, error *e);
+
+#endif
