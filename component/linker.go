@@ -22,7 +22,7 @@ type Linker struct {
 
 	mu     sync.Mutex
 	frozen bool
-	defs   map[string]map[string]any // instance, name -> hostFunc or *types.Resource
+	defs   map[string]map[string]any // instance, name -> hostFunc or *abi.ResourceType
 	slots  []func(*Store) (any, error)
 }
 
@@ -50,8 +50,9 @@ func (l *Linker) DefineFunc(instance, name string, t *types.Func, fn abi.HostFun
 }
 
 // DefineResource defines a host resource type: name in instance. Two
-// instances may share one type.
-func (l *Linker) DefineResource(instance, name string, r *types.Resource) error {
+// instances may share one type. For an [abi.HostResource] it is what its
+// ResourceType method returns.
+func (l *Linker) DefineResource(instance, name string, r *abi.ResourceType) error {
 	if r == nil {
 		return fmt.Errorf("define %s: no resource type given", defName(instance, name))
 	}

@@ -120,7 +120,7 @@ func (f *file) writeAddToLinker(hasHost bool, functions []lowered) {
 	var lines []string
 	f.eachTypeDef(func(d *wit.TypeDef) {
 		if root := d.Root(); isResource(root) && f.g.enabled(root.Stability) {
-			lines = append(lines, "l.DefineResource(InterfaceName, "+quote(*d.Name)+", "+f.qualify(root, "Resource")+".Type())")
+			lines = append(lines, "l.DefineResource(InterfaceName, "+quote(*d.Name)+", "+f.qualify(root, "Resource")+".ResourceType())")
 		}
 	})
 	for _, fn := range functions {

@@ -36,7 +36,7 @@ type Host interface {
 func AddToLinker(l *component.Linker, host func(*component.Store) (Host, error)) error {
 	slot := component.NewSlot(l, host)
 	return errors.Join(
-		l.DefineResource(InterfaceName, "input-stream", streams.InputStreamResource.Type()),
+		l.DefineResource(InterfaceName, "input-stream", streams.InputStreamResource.ResourceType()),
 		l.DefineFunc(InterfaceName, "get-stdin", abi.FuncType(abi.None, ownInputStream), lowerGetStdin(slot)),
 	)
 }

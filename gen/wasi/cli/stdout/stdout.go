@@ -36,7 +36,7 @@ type Host interface {
 func AddToLinker(l *component.Linker, host func(*component.Store) (Host, error)) error {
 	slot := component.NewSlot(l, host)
 	return errors.Join(
-		l.DefineResource(InterfaceName, "output-stream", streams.OutputStreamResource.Type()),
+		l.DefineResource(InterfaceName, "output-stream", streams.OutputStreamResource.ResourceType()),
 		l.DefineFunc(InterfaceName, "get-stdout", abi.FuncType(abi.None, ownOutputStream), lowerGetStdout(slot)),
 	)
 }

@@ -35,6 +35,6 @@ var TerminalInputResource = abi.NewHostResource[TerminalInput]("terminal-input")
 // AddToLinker defines the interface's resources and functions in l.
 func AddToLinker(l *component.Linker) error {
 	return errors.Join(
-		l.DefineResource(InterfaceName, "terminal-input", TerminalInputResource.Type()),
+		l.DefineResource(InterfaceName, "terminal-input", TerminalInputResource.ResourceType()),
 	)
 }

@@ -35,6 +35,6 @@ var TerminalOutputResource = abi.NewHostResource[TerminalOutput]("terminal-outpu
 // AddToLinker defines the interface's resources and functions in l.
 func AddToLinker(l *component.Linker) error {
 	return errors.Join(
-		l.DefineResource(InterfaceName, "terminal-output", TerminalOutputResource.Type()),
+		l.DefineResource(InterfaceName, "terminal-output", TerminalOutputResource.ResourceType()),
 	)
 }

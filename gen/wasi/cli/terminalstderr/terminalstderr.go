@@ -36,7 +36,7 @@ type Host interface {
 func AddToLinker(l *component.Linker, host func(*component.Store) (Host, error)) error {
 	slot := component.NewSlot(l, host)
 	return errors.Join(
-		l.DefineResource(InterfaceName, "terminal-output", terminaloutput.TerminalOutputResource.Type()),
+		l.DefineResource(InterfaceName, "terminal-output", terminaloutput.TerminalOutputResource.ResourceType()),
 		l.DefineFunc(InterfaceName, "get-terminal-stderr", abi.FuncType(abi.None, optionOfTerminalOutput), lowerGetTerminalStderr(slot)),
 	)
 }

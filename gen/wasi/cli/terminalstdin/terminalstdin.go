@@ -36,7 +36,7 @@ type Host interface {
 func AddToLinker(l *component.Linker, host func(*component.Store) (Host, error)) error {
 	slot := component.NewSlot(l, host)
 	return errors.Join(
-		l.DefineResource(InterfaceName, "terminal-input", terminalinput.TerminalInputResource.Type()),
+		l.DefineResource(InterfaceName, "terminal-input", terminalinput.TerminalInputResource.ResourceType()),
 		l.DefineFunc(InterfaceName, "get-terminal-stdin", abi.FuncType(abi.None, optionOfTerminalInput), lowerGetTerminalStdin(slot)),
 	)
 }

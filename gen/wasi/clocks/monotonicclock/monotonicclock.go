@@ -59,7 +59,7 @@ type Host interface {
 func AddToLinker(l *component.Linker, host func(*component.Store) (Host, error)) error {
 	slot := component.NewSlot(l, host)
 	return errors.Join(
-		l.DefineResource(InterfaceName, "pollable", poll.PollableResource.Type()),
+		l.DefineResource(InterfaceName, "pollable", poll.PollableResource.ResourceType()),
 		l.DefineFunc(InterfaceName, "now", abi.FuncType(abi.None, abi.U64), lowerNow(slot)),
 		l.DefineFunc(InterfaceName, "resolution", abi.FuncType(abi.None, abi.U64), lowerResolution(slot)),
 		l.DefineFunc(InterfaceName, "subscribe-instant", abi.FuncType(subscribeInstantParamsCodec, ownPollable), lowerSubscribeInstant(slot)),

@@ -37,7 +37,7 @@ type Host interface {
 func AddToLinker(l *component.Linker, host func(*component.Store) (Host, error)) error {
 	slot := component.NewSlot(l, host)
 	return errors.Join(
-		l.DefineResource(InterfaceName, "descriptor", filesystemtypes.DescriptorResource.Type()),
+		l.DefineResource(InterfaceName, "descriptor", filesystemtypes.DescriptorResource.ResourceType()),
 		l.DefineFunc(InterfaceName, "get-directories", abi.FuncType(abi.None, listOfTupleDescriptorString), lowerGetDirectories(slot)),
 	)
 }

@@ -601,11 +601,11 @@ type Host interface {
 func AddToLinker(l *component.Linker, host func(*component.Store) (Host, error)) error {
 	slot := component.NewSlot(l, host)
 	return errors.Join(
-		l.DefineResource(InterfaceName, "input-stream", streams.InputStreamResource.Type()),
-		l.DefineResource(InterfaceName, "output-stream", streams.OutputStreamResource.Type()),
-		l.DefineResource(InterfaceName, "error", ioerror.ErrorResource.Type()),
-		l.DefineResource(InterfaceName, "descriptor", DescriptorResource.Type()),
-		l.DefineResource(InterfaceName, "directory-entry-stream", DirectoryEntryStreamResource.Type()),
+		l.DefineResource(InterfaceName, "input-stream", streams.InputStreamResource.ResourceType()),
+		l.DefineResource(InterfaceName, "output-stream", streams.OutputStreamResource.ResourceType()),
+		l.DefineResource(InterfaceName, "error", ioerror.ErrorResource.ResourceType()),
+		l.DefineResource(InterfaceName, "descriptor", DescriptorResource.ResourceType()),
+		l.DefineResource(InterfaceName, "directory-entry-stream", DirectoryEntryStreamResource.ResourceType()),
 		l.DefineFunc(InterfaceName, "[method]descriptor.read-via-stream", abi.FuncType(descriptorReadViaStreamParamsCodec, resultOfInputStreamOrErrorCode), lowerDescriptorReadViaStream()),
 		l.DefineFunc(InterfaceName, "[method]descriptor.write-via-stream", abi.FuncType(descriptorWriteViaStreamParamsCodec, resultOfOutputStreamOrErrorCode), lowerDescriptorWriteViaStream()),
 		l.DefineFunc(InterfaceName, "[method]descriptor.append-via-stream", abi.FuncType(descriptorSelfCodec, resultOfOutputStreamOrErrorCode), lowerDescriptorAppendViaStream()),

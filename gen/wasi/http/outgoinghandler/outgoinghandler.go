@@ -36,9 +36,9 @@ type Host interface {
 func AddToLinker(l *component.Linker, host func(*component.Store) (Host, error)) error {
 	slot := component.NewSlot(l, host)
 	return errors.Join(
-		l.DefineResource(InterfaceName, "outgoing-request", httptypes.OutgoingRequestResource.Type()),
-		l.DefineResource(InterfaceName, "request-options", httptypes.RequestOptionsResource.Type()),
-		l.DefineResource(InterfaceName, "future-incoming-response", httptypes.FutureIncomingResponseResource.Type()),
+		l.DefineResource(InterfaceName, "outgoing-request", httptypes.OutgoingRequestResource.ResourceType()),
+		l.DefineResource(InterfaceName, "request-options", httptypes.RequestOptionsResource.ResourceType()),
+		l.DefineResource(InterfaceName, "future-incoming-response", httptypes.FutureIncomingResponseResource.ResourceType()),
 		l.DefineFunc(InterfaceName, "handle", abi.FuncType(handleParamsCodec, resultOfFutureIncomingResponseOrErrorCode), lowerHandle(slot)),
 	)
 }

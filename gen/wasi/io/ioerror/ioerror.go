@@ -39,7 +39,7 @@ var ErrorResource = abi.NewHostResource[Error]("error")
 // AddToLinker defines the interface's resources and functions in l.
 func AddToLinker(l *component.Linker) error {
 	return errors.Join(
-		l.DefineResource(InterfaceName, "error", ErrorResource.Type()),
+		l.DefineResource(InterfaceName, "error", ErrorResource.ResourceType()),
 		l.DefineFunc(InterfaceName, "[method]error.to-debug-string", abi.FuncType(errorSelfCodec, abi.String), lowerErrorToDebugString()),
 	)
 }

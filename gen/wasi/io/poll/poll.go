@@ -60,7 +60,7 @@ type Host interface {
 func AddToLinker(l *component.Linker, host func(*component.Store) (Host, error)) error {
 	slot := component.NewSlot(l, host)
 	return errors.Join(
-		l.DefineResource(InterfaceName, "pollable", PollableResource.Type()),
+		l.DefineResource(InterfaceName, "pollable", PollableResource.ResourceType()),
 		l.DefineFunc(InterfaceName, "[method]pollable.ready", abi.FuncType(pollableSelfCodec, abi.Bool), lowerPollableReady()),
 		l.DefineFunc(InterfaceName, "[method]pollable.block", abi.FuncType(pollableSelfCodec, abi.None), lowerPollableBlock()),
 		l.DefineFunc(InterfaceName, "poll", abi.FuncType(pollParamsCodec, listOfU32), lowerPoll(slot)),

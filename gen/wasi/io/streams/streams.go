@@ -174,10 +174,10 @@ var OutputStreamResource = abi.NewHostResource[OutputStream]("output-stream")
 // AddToLinker defines the interface's resources and functions in l.
 func AddToLinker(l *component.Linker) error {
 	return errors.Join(
-		l.DefineResource(InterfaceName, "error", ioerror.ErrorResource.Type()),
-		l.DefineResource(InterfaceName, "pollable", poll.PollableResource.Type()),
-		l.DefineResource(InterfaceName, "input-stream", InputStreamResource.Type()),
-		l.DefineResource(InterfaceName, "output-stream", OutputStreamResource.Type()),
+		l.DefineResource(InterfaceName, "error", ioerror.ErrorResource.ResourceType()),
+		l.DefineResource(InterfaceName, "pollable", poll.PollableResource.ResourceType()),
+		l.DefineResource(InterfaceName, "input-stream", InputStreamResource.ResourceType()),
+		l.DefineResource(InterfaceName, "output-stream", OutputStreamResource.ResourceType()),
 		l.DefineFunc(InterfaceName, "[method]input-stream.read", abi.FuncType(inputStreamReadParamsCodec, resultOfBytesOrStreamError), lowerInputStreamRead()),
 		l.DefineFunc(InterfaceName, "[method]input-stream.blocking-read", abi.FuncType(inputStreamBlockingReadParamsCodec, resultOfBytesOrStreamError), lowerInputStreamBlockingRead()),
 		l.DefineFunc(InterfaceName, "[method]input-stream.skip", abi.FuncType(inputStreamSkipParamsCodec, resultOfU64OrStreamError), lowerInputStreamSkip()),

@@ -37,7 +37,7 @@ type Host interface {
 func AddToLinker(l *component.Linker, host func(*component.Store) (Host, error)) error {
 	slot := component.NewSlot(l, host)
 	return errors.Join(
-		l.DefineResource(InterfaceName, "network", network.NetworkResource.Type()),
+		l.DefineResource(InterfaceName, "network", network.NetworkResource.ResourceType()),
 		l.DefineFunc(InterfaceName, "instance-network", abi.FuncType(abi.None, ownNetwork), lowerInstanceNetwork(slot)),
 	)
 }

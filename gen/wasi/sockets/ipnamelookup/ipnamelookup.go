@@ -64,9 +64,9 @@ type Host interface {
 func AddToLinker(l *component.Linker, host func(*component.Store) (Host, error)) error {
 	slot := component.NewSlot(l, host)
 	return errors.Join(
-		l.DefineResource(InterfaceName, "pollable", poll.PollableResource.Type()),
-		l.DefineResource(InterfaceName, "network", network.NetworkResource.Type()),
-		l.DefineResource(InterfaceName, "resolve-address-stream", ResolveAddressStreamResource.Type()),
+		l.DefineResource(InterfaceName, "pollable", poll.PollableResource.ResourceType()),
+		l.DefineResource(InterfaceName, "network", network.NetworkResource.ResourceType()),
+		l.DefineResource(InterfaceName, "resolve-address-stream", ResolveAddressStreamResource.ResourceType()),
 		l.DefineFunc(InterfaceName, "resolve-addresses", abi.FuncType(resolveAddressesParamsCodec, resultOfResolveAddressStreamOrErrorCode), lowerResolveAddresses(slot)),
 		l.DefineFunc(InterfaceName, "[method]resolve-address-stream.resolve-next-address", abi.FuncType(resolveAddressStreamSelfCodec, resultOfOptionIPAddressOrErrorCode), lowerResolveAddressStreamResolveNextAddress()),
 		l.DefineFunc(InterfaceName, "[method]resolve-address-stream.subscribe", abi.FuncType(resolveAddressStreamSelfCodec, ownPollable), lowerResolveAddressStreamSubscribe()),

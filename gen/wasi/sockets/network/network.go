@@ -256,7 +256,7 @@ func IPSocketAddressIPv6(v IPv6SocketAddress) IPSocketAddress {
 // AddToLinker defines the interface's resources and functions in l.
 func AddToLinker(l *component.Linker) error {
 	return errors.Join(
-		l.DefineResource(InterfaceName, "network", NetworkResource.Type()),
+		l.DefineResource(InterfaceName, "network", NetworkResource.ResourceType()),
 	)
 }
 

@@ -210,11 +210,11 @@ var TCPSocketResource = abi.NewHostResource[TCPSocket]("tcp-socket")
 // AddToLinker defines the interface's resources and functions in l.
 func AddToLinker(l *component.Linker) error {
 	return errors.Join(
-		l.DefineResource(InterfaceName, "input-stream", streams.InputStreamResource.Type()),
-		l.DefineResource(InterfaceName, "output-stream", streams.OutputStreamResource.Type()),
-		l.DefineResource(InterfaceName, "pollable", poll.PollableResource.Type()),
-		l.DefineResource(InterfaceName, "network", network.NetworkResource.Type()),
-		l.DefineResource(InterfaceName, "tcp-socket", TCPSocketResource.Type()),
+		l.DefineResource(InterfaceName, "input-stream", streams.InputStreamResource.ResourceType()),
+		l.DefineResource(InterfaceName, "output-stream", streams.OutputStreamResource.ResourceType()),
+		l.DefineResource(InterfaceName, "pollable", poll.PollableResource.ResourceType()),
+		l.DefineResource(InterfaceName, "network", network.NetworkResource.ResourceType()),
+		l.DefineResource(InterfaceName, "tcp-socket", TCPSocketResource.ResourceType()),
 		l.DefineFunc(InterfaceName, "[method]tcp-socket.start-bind", abi.FuncType(tcpSocketStartBindParamsCodec, resultOfNoneOrErrorCode), lowerTCPSocketStartBind()),
 		l.DefineFunc(InterfaceName, "[method]tcp-socket.finish-bind", abi.FuncType(tcpSocketSelfCodec, resultOfNoneOrErrorCode), lowerTCPSocketFinishBind()),
 		l.DefineFunc(InterfaceName, "[method]tcp-socket.start-connect", abi.FuncType(tcpSocketStartConnectParamsCodec, resultOfNoneOrErrorCode), lowerTCPSocketStartConnect()),

@@ -38,8 +38,8 @@ type Host interface {
 func AddToLinker(l *component.Linker, host func(*component.Store) (Host, error)) error {
 	slot := component.NewSlot(l, host)
 	return errors.Join(
-		l.DefineResource(InterfaceName, "network", network.NetworkResource.Type()),
-		l.DefineResource(InterfaceName, "tcp-socket", tcp.TCPSocketResource.Type()),
+		l.DefineResource(InterfaceName, "network", network.NetworkResource.ResourceType()),
+		l.DefineResource(InterfaceName, "tcp-socket", tcp.TCPSocketResource.ResourceType()),
 		l.DefineFunc(InterfaceName, "create-tcp-socket", abi.FuncType(createTCPSocketParamsCodec, resultOfTCPSocketOrErrorCode), lowerCreateTCPSocket(slot)),
 	)
 }

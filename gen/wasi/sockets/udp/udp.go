@@ -172,11 +172,11 @@ var OutgoingDatagramStreamResource = abi.NewHostResource[OutgoingDatagramStream]
 // AddToLinker defines the interface's resources and functions in l.
 func AddToLinker(l *component.Linker) error {
 	return errors.Join(
-		l.DefineResource(InterfaceName, "pollable", poll.PollableResource.Type()),
-		l.DefineResource(InterfaceName, "network", network.NetworkResource.Type()),
-		l.DefineResource(InterfaceName, "udp-socket", UDPSocketResource.Type()),
-		l.DefineResource(InterfaceName, "incoming-datagram-stream", IncomingDatagramStreamResource.Type()),
-		l.DefineResource(InterfaceName, "outgoing-datagram-stream", OutgoingDatagramStreamResource.Type()),
+		l.DefineResource(InterfaceName, "pollable", poll.PollableResource.ResourceType()),
+		l.DefineResource(InterfaceName, "network", network.NetworkResource.ResourceType()),
+		l.DefineResource(InterfaceName, "udp-socket", UDPSocketResource.ResourceType()),
+		l.DefineResource(InterfaceName, "incoming-datagram-stream", IncomingDatagramStreamResource.ResourceType()),
+		l.DefineResource(InterfaceName, "outgoing-datagram-stream", OutgoingDatagramStreamResource.ResourceType()),
 		l.DefineFunc(InterfaceName, "[method]udp-socket.start-bind", abi.FuncType(udpSocketStartBindParamsCodec, resultOfNoneOrErrorCode), lowerUDPSocketStartBind()),
 		l.DefineFunc(InterfaceName, "[method]udp-socket.finish-bind", abi.FuncType(udpSocketSelfCodec, resultOfNoneOrErrorCode), lowerUDPSocketFinishBind()),
 		l.DefineFunc(InterfaceName, "[method]udp-socket.stream", abi.FuncType(udpSocketStreamParamsCodec, resultOfTupleIncomingDatagramStreamOutgoingDatagramStreamOrErrorCode), lowerUDPSocketStream()),

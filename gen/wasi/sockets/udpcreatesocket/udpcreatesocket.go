@@ -38,8 +38,8 @@ type Host interface {
 func AddToLinker(l *component.Linker, host func(*component.Store) (Host, error)) error {
 	slot := component.NewSlot(l, host)
 	return errors.Join(
-		l.DefineResource(InterfaceName, "network", network.NetworkResource.Type()),
-		l.DefineResource(InterfaceName, "udp-socket", udp.UDPSocketResource.Type()),
+		l.DefineResource(InterfaceName, "network", network.NetworkResource.ResourceType()),
+		l.DefineResource(InterfaceName, "udp-socket", udp.UDPSocketResource.ResourceType()),
 		l.DefineFunc(InterfaceName, "create-udp-socket", abi.FuncType(createUDPSocketParamsCodec, resultOfUDPSocketOrErrorCode), lowerCreateUDPSocket(slot)),
 	)
 }

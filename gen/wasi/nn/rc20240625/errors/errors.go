@@ -106,7 +106,7 @@ type Host interface {
 func AddToLinker(l *component.Linker, host func(*component.Store) (Host, error)) error {
 	slot := component.NewSlot(l, host)
 	return errors.Join(
-		l.DefineResource(InterfaceName, "error", ErrorResource.Type()),
+		l.DefineResource(InterfaceName, "error", ErrorResource.ResourceType()),
 		l.DefineFunc(InterfaceName, "[constructor]error", abi.FuncType(newErrorParamsCodec, ownError), lowerNewError(slot)),
 		l.DefineFunc(InterfaceName, "[method]error.code", abi.FuncType(errorSelfCodec, ErrorCodeCodec), lowerErrorCode()),
 		l.DefineFunc(InterfaceName, "[method]error.data", abi.FuncType(errorSelfCodec, abi.String), lowerErrorData()),

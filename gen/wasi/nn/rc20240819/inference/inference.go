@@ -52,9 +52,9 @@ var GraphExecutionContextResource = abi.NewHostResource[GraphExecutionContext]("
 // AddToLinker defines the interface's resources and functions in l.
 func AddToLinker(l *component.Linker) error {
 	return errors.Join(
-		l.DefineResource(InterfaceName, "error", nnerrors.ErrorResource.Type()),
-		l.DefineResource(InterfaceName, "tensor", tensor.TensorResource.Type()),
-		l.DefineResource(InterfaceName, "graph-execution-context", GraphExecutionContextResource.Type()),
+		l.DefineResource(InterfaceName, "error", nnerrors.ErrorResource.ResourceType()),
+		l.DefineResource(InterfaceName, "tensor", tensor.TensorResource.ResourceType()),
+		l.DefineResource(InterfaceName, "graph-execution-context", GraphExecutionContextResource.ResourceType()),
 		l.DefineFunc(InterfaceName, "[method]graph-execution-context.set-input", abi.FuncType(graphExecutionContextSetInputParamsCodec, resultOfNoneOrError), lowerGraphExecutionContextSetInput()),
 		l.DefineFunc(InterfaceName, "[method]graph-execution-context.compute", abi.FuncType(graphExecutionContextSelfCodec, resultOfNoneOrError), lowerGraphExecutionContextCompute()),
 		l.DefineFunc(InterfaceName, "[method]graph-execution-context.get-output", abi.FuncType(graphExecutionContextGetOutputParamsCodec, resultOfTensorOrError), lowerGraphExecutionContextGetOutput()),

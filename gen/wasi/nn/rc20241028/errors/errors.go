@@ -90,7 +90,7 @@ var ErrorResource = abi.NewHostResource[Error]("error")
 // AddToLinker defines the interface's resources and functions in l.
 func AddToLinker(l *component.Linker) error {
 	return errors.Join(
-		l.DefineResource(InterfaceName, "error", ErrorResource.Type()),
+		l.DefineResource(InterfaceName, "error", ErrorResource.ResourceType()),
 		l.DefineFunc(InterfaceName, "[method]error.code", abi.FuncType(errorSelfCodec, ErrorCodeCodec), lowerErrorCode()),
 		l.DefineFunc(InterfaceName, "[method]error.data", abi.FuncType(errorSelfCodec, abi.String), lowerErrorData()),
 	)

@@ -133,10 +133,10 @@ type Host interface {
 func AddToLinker(l *component.Linker, host func(*component.Store) (Host, error)) error {
 	slot := component.NewSlot(l, host)
 	return errors.Join(
-		l.DefineResource(InterfaceName, "error", nnerrors.ErrorResource.Type()),
-		l.DefineResource(InterfaceName, "tensor", tensor.TensorResource.Type()),
-		l.DefineResource(InterfaceName, "graph-execution-context", inference.GraphExecutionContextResource.Type()),
-		l.DefineResource(InterfaceName, "graph", GraphResource.Type()),
+		l.DefineResource(InterfaceName, "error", nnerrors.ErrorResource.ResourceType()),
+		l.DefineResource(InterfaceName, "tensor", tensor.TensorResource.ResourceType()),
+		l.DefineResource(InterfaceName, "graph-execution-context", inference.GraphExecutionContextResource.ResourceType()),
+		l.DefineResource(InterfaceName, "graph", GraphResource.ResourceType()),
 		l.DefineFunc(InterfaceName, "[method]graph.init-execution-context", abi.FuncType(graphSelfCodec, resultOfGraphExecutionContextOrError), lowerGraphInitExecutionContext()),
 		l.DefineFunc(InterfaceName, "load", abi.FuncType(loadParamsCodec, resultOfGraphOrError), lowerLoad(slot)),
 		l.DefineFunc(InterfaceName, "load-by-name", abi.FuncType(loadByNameParamsCodec, resultOfGraphOrError), lowerLoadByName(slot)),

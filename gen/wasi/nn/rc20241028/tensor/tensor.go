@@ -113,7 +113,7 @@ type Host interface {
 func AddToLinker(l *component.Linker, host func(*component.Store) (Host, error)) error {
 	slot := component.NewSlot(l, host)
 	return errors.Join(
-		l.DefineResource(InterfaceName, "tensor", TensorResource.Type()),
+		l.DefineResource(InterfaceName, "tensor", TensorResource.ResourceType()),
 		l.DefineFunc(InterfaceName, "[constructor]tensor", abi.FuncType(newTensorParamsCodec, ownTensor), lowerNewTensor(slot)),
 		l.DefineFunc(InterfaceName, "[method]tensor.dimensions", abi.FuncType(tensorSelfCodec, listOfU32), lowerTensorDimensions()),
 		l.DefineFunc(InterfaceName, "[method]tensor.ty", abi.FuncType(tensorSelfCodec, TensorTypeCodec), lowerTensorTy()),
