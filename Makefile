@@ -54,8 +54,8 @@ guests: ## rebuild the prebuilt guests from source (Debian, root: sets up its ow
 	guests/build.sh
 
 .PHONY: models
-models: build ## get the three real models that tests run, pinned and verified
-	bin/wasinn setup models
+models: ## get the three real models that tests run, pinned and verified
+	$(GO) run ./testsuite/models/fetch
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (30s)
