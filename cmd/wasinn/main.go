@@ -99,6 +99,6 @@ the host keeps in a registry; the host runs it on ONNX Runtime.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w\nSee '%s --help'.", err, cmd.CommandPath())
 	})
-	root.AddCommand(a.runCommand(), a.inspectCommand(), a.graphCommand(), a.setupCommand(), a.doctorCommand(), a.versionCommand())
+	root.AddCommand(a.versionCommand())
 	return root
 }
