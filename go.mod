@@ -11,5 +11,4 @@ require (
 	github.com/yalue/onnxruntime_go v1.27.0 // indirect
 	go.bytecodealliance.org v0.7.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
-	golang.org/x/term v0.47.0 // indirect
 )

@@ -1,6 +1,11 @@
 package component
 
-import "time"
+import (
+	"time"
+
+	"github.com/wasinn/wasinn/component/abi"
+	"github.com/wasinn/wasinn/component/internal/corewasm"
+)
 
 // Engine says how core WebAssembly runs.
 type Engine uint8
@@ -105,4 +110,20 @@ type Progress struct {
 	Done, Total int
 	// Elapsed is the time since compilation began.
 	Elapsed time.Duration
+}
+
+func (c Config) abiLimits() abi.Limits {
+	return abi.Limits{MaxHandles: int(c.handleLimit), MaxHostResources: int(c.handleLimit)}
+}
+
+func (c Config) core() corewasm.Config {
+	return corewasm.Config{
+		Interpreter:   c.engine == EngineInterpreter,
+		Compiler:      c.engine == EngineCompiler,
+		CacheDir:      c.cacheDir,
+		MemoryLimit:   c.memoryLimit,
+		TableLimit:    c.tableLimit,
+		Uninterrupted: c.uninterrupted,
+		Workers:       c.workers,
+	}
 }

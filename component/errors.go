@@ -1,6 +1,24 @@
 package component
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+
+	"github.com/wasinn/wasinn/component/abi"
+	"github.com/wasinn/wasinn/component/internal/decode"
+	"github.com/wasinn/wasinn/component/internal/link"
+)
+
+// The errors of each stage, to be matched with errors.As.
+type (
+	// DecodeError is a component that is malformed, with the byte offset where.
+	DecodeError = decode.Error
+	// LinkError is a component that cannot be linked: an import without a
+	// matching definition, a feature that is not there, or a limit.
+	LinkError = link.Error
+	// Trap is a guest that broke a rule, ran out of a limit, or was stopped.
+	Trap = abi.Trap
+)
 
 // ExitError is what a call returns when the guest asked to exit: a host
 // function such as wasi:cli/exit returns it as its error. It is not a trap, but
@@ -12,3 +30,11 @@ type ExitError struct {
 
 // Error implements error.
 func (e *ExitError) Error() string { return fmt.Sprintf("guest exited with code %d", e.Code) }
+
+// clean takes an exit out of what calls on the way have wrapped around it.
+func clean(err error) error {
+	if exit, ok := errors.AsType[*ExitError](err); ok {
+		return exit
+	}
+	return err
+}

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/wasinn/wasinn/component/abi"
+	"github.com/wasinn/wasinn/component/internal/link"
 	"github.com/wasinn/wasinn/component/types"
 )
 
@@ -22,18 +23,13 @@ type Linker struct {
 
 	mu     sync.Mutex
 	frozen bool
-	defs   map[string]map[string]any // instance, name -> hostFunc or *abi.ResourceType
+	defs   link.Definitions
 	slots  []func(*Store) (any, error)
-}
-
-type hostFunc struct {
-	typ *types.Func
-	fn  abi.HostFunc
 }
 
 // NewLinker returns a linker without definitions.
 func NewLinker(rt *Runtime) *Linker {
-	return &Linker{rt: rt, defs: map[string]map[string]any{}}
+	return &Linker{rt: rt, defs: link.Definitions{}}
 }
 
 var errFrozen = errors.New("the linker has already made an instance: define everything before")
@@ -46,7 +42,7 @@ func (l *Linker) DefineFunc(instance, name string, t *types.Func, fn abi.HostFun
 	if t == nil || fn == nil {
 		return fmt.Errorf("define %s: a function needs a type and a Go function", defName(instance, name))
 	}
-	return l.define(instance, name, hostFunc{t, fn})
+	return l.define(instance, name, link.Definition{Type: t, Func: fn})
 }
 
 // DefineResource defines a host resource type: name in instance. Two
@@ -56,10 +52,10 @@ func (l *Linker) DefineResource(instance, name string, r *abi.ResourceType) erro
 	if r == nil {
 		return fmt.Errorf("define %s: no resource type given", defName(instance, name))
 	}
-	return l.define(instance, name, r)
+	return l.define(instance, name, link.Definition{Resource: r})
 }
 
-func (l *Linker) define(instance, name string, def any) error {
+func (l *Linker) define(instance, name string, def link.Definition) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.frozen {
@@ -69,7 +65,7 @@ func (l *Linker) define(instance, name string, def any) error {
 		return fmt.Errorf("define %s: it is already defined", defName(instance, name))
 	}
 	if l.defs[instance] == nil {
-		l.defs[instance] = map[string]any{}
+		l.defs[instance] = map[string]link.Definition{}
 	}
 	l.defs[instance][name] = def
 	return nil
@@ -112,5 +108,41 @@ func WithValue(key, value any) InstanceOption {
 // (once for each component), its slots are made, its core modules instantiated and
 // their start functions run. An import without a definition gives a *[LinkError].
 func (l *Linker) Instantiate(ctx context.Context, c *Component, opts ...InstanceOption) (*Instance, error) {
-	return nil, errors.New("instantiate: the engine is not wired yet")
+	if l.rt != c.rt {
+		return nil, errors.New("instantiate: component and linker are of different runtimes")
+	}
+	var o instanceOptions
+	for _, opt := range opts {
+		opt(&o)
+	}
+	bound, err := l.bind(c)
+	if err != nil {
+		return nil, err
+	}
+	store := &Store{abi: abi.NewStore(l.rt.cfg.abiLimits()), values: o.values}
+	if err := store.makeSlots(ctx, l.slots); err != nil {
+		return nil, fmt.Errorf("instantiate: %w", err)
+	}
+	inst := &Instance{component: c, store: store}
+	if inst.running, err = c.program.Instantiate(ctx, bound, store.abi); err != nil {
+		closing := context.WithoutCancel(ctx)
+		return nil, errors.Join(clean(err), store.close(closing))
+	}
+	return inst, nil
+}
+
+// bind matches the component's imports, or returns what an earlier call found.
+func (l *Linker) bind(c *Component) (*link.Bound, error) {
+	if b, ok := c.bound.Load(l); ok {
+		return b.(*link.Bound), nil
+	}
+	l.mu.Lock()
+	l.frozen = true
+	l.mu.Unlock()
+	b, err := link.Bind(c.plan, l.defs)
+	if err != nil {
+		return nil, err
+	}
+	c.bound.Store(l, b)
+	return b, nil
 }

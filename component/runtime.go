@@ -2,22 +2,34 @@ package component
 
 import (
 	"context"
-	"errors"
+	"sync"
+	"time"
 
+	"github.com/wasinn/wasinn/component/internal/corewasm"
+	"github.com/wasinn/wasinn/component/internal/decode"
+	"github.com/wasinn/wasinn/component/internal/instantiate"
+	"github.com/wasinn/wasinn/component/internal/link"
 	"github.com/wasinn/wasinn/component/types"
 )
 
 // Runtime compiles components and owns their compiled code and memories. It is
 // safe for concurrent use.
-type Runtime struct{ cfg Config }
+type Runtime struct {
+	cfg    Config
+	engine *corewasm.Engine
+}
 
 // NewRuntime returns a runtime. Close it when its instances are closed.
 func NewRuntime(ctx context.Context, cfg Config) (*Runtime, error) {
-	return &Runtime{cfg: cfg}, nil
+	engine, err := corewasm.New(ctx, cfg.core())
+	if err != nil {
+		return nil, err
+	}
+	return &Runtime{cfg: cfg, engine: engine}, nil
 }
 
-// Close frees compiled code and memories. Instances are closed with it.
-func (rt *Runtime) Close(ctx context.Context) error { return nil }
+// Close frees compiled code and memories. Instances are to be closed before.
+func (rt *Runtime) Close(ctx context.Context) error { return rt.engine.Close(ctx) }
 
 // CompileOption configures one compilation.
 type CompileOption func(*compileOptions)
@@ -31,13 +43,46 @@ func WithProgress(f func(Progress)) CompileOption {
 
 // Compile decodes, validates and compiles a component. Errors are
 // *[DecodeError] (bytes that are no component), *[ValidateError] (a component
-// that breaks a rule) or *[LinkError] (more than the limits allow).
+// that breaks a rule) or *[LinkError] (a limit, or a feature that is not there).
 func (rt *Runtime) Compile(ctx context.Context, wasm []byte, opts ...CompileOption) (*Component, error) {
-	return nil, errors.New("compile: the engine is not wired yet")
+	var o compileOptions
+	for _, opt := range opts {
+		opt(&o)
+	}
+	decoded, err := decode.Decode(wasm)
+	if err != nil {
+		return nil, err
+	}
+	valid, err := validated(decoded)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := link.Build(valid, link.Limits{Steps: rt.cfg.planLimit, CoreInstances: rt.cfg.coreInstances})
+	if err != nil {
+		return nil, err
+	}
+	var progress func(done, total int)
+	if o.progress != nil {
+		start := time.Now()
+		progress = func(done, total int) {
+			o.progress(Progress{Done: done, Total: total, Elapsed: time.Since(start)})
+		}
+	}
+	program, err := instantiate.Compile(ctx, rt.engine, plan, progress)
+	if err != nil {
+		return nil, err
+	}
+	return &Component{rt: rt, typ: fromPlan(plan), plan: plan, program: program}, nil
 }
 
 // Component is a compiled component. It is immutable and safe for concurrent use.
-type Component struct{ typ *types.Component }
+type Component struct {
+	rt      *Runtime
+	typ     *types.Component
+	plan    *link.Plan
+	program *instantiate.Program
+	bound   sync.Map // *Linker -> *link.Bound
+}
 
 // Type returns the component's type: its imports and exports in order.
 func (c *Component) Type() *types.Component { return c.typ }
@@ -49,4 +94,4 @@ func (c *Component) Imports() []types.Extern { return c.typ.Imports }
 func (c *Component) Exports() []types.Extern { return c.typ.Exports }
 
 // Close frees the compiled code. No instance of it may be alive.
-func (c *Component) Close(ctx context.Context) error { return nil }
+func (c *Component) Close(ctx context.Context) error { return c.program.Close(ctx) }

@@ -55,6 +55,11 @@ func (s *Store) makeSlots(ctx context.Context, create []func(*Store) (any, error
 	return nil
 }
 
+// close drops the host's resources that guests left, then closes the slots.
+func (s *Store) close(ctx context.Context) error {
+	return errors.Join(s.abi.Close(ctx), s.closeSlots(ctx))
+}
+
 // closeSlots closes the slot values that can be closed, newest first.
 func (s *Store) closeSlots(ctx context.Context) error {
 	var errs []error

@@ -29,6 +29,10 @@ const (
 	TrapPoisoned                          // the instance trapped before
 	TrapStaleHandle                       // the host used a handle after it was dropped or elsewhere than it belongs
 	TrapUnsupported                       // a feature that is not there
+	TrapUnreachable                       // core code ran an unreachable instruction
+	TrapStackOverflow                     // core code called too deep
+	TrapInterrupted                       // core code was stopped since its context ended
+	TrapCore                              // core code trapped in another way: Msg says which
 )
 
 var trapNames = [...]string{
@@ -39,6 +43,7 @@ var trapNames = [...]string{
 	TrapCannotLeave: "cannot leave component instance", TrapCannotEnter: "cannot enter component instance",
 	TrapRealloc: "realloc", TrapLimit: "limit", TrapInvalidValue: "invalid value", TrapPoisoned: "poisoned",
 	TrapStaleHandle: "stale handle", TrapUnsupported: "unsupported",
+	TrapUnreachable: "unreachable", TrapStackOverflow: "stack overflow", TrapInterrupted: "interrupted", TrapCore: "core trap",
 }
 
 // String returns a short name.

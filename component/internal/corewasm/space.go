@@ -1,0 +1,152 @@
+package corewasm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+)
+
+// Exporter is what a module may import from: an *[Instance] or a *[Host].
+type Exporter interface{ module() api.Module }
+
+// Space holds core instances that live and die together. It is for one
+// goroutine at a time.
+type Space struct {
+	engine    *Engine
+	wiring    context.Context
+	args      []Exporter // of the instantiation under way
+	instances []*Instance
+	memories  []*Memory
+	closed    bool
+}
+
+// NewSpace returns an empty space.
+func (e *Engine) NewSpace() *Space {
+	s := &Space{engine: e}
+	s.wiring = experimental.WithImportResolver(context.Background(), s.resolve)
+	s.wiring = experimental.WithMemoryAllocator(s.wiring, experimental.MemoryAllocatorFunc(s.allocate))
+	return s
+}
+
+// resolve gives wazero the module that an import names.
+func (s *Space) resolve(name string) api.Module {
+	if name == tickGroup {
+		return s.engine.tick
+	}
+	i, err := strconv.Atoi(name[1:])
+	if err != nil || i >= len(s.args) {
+		return nil
+	}
+	return s.args[i].module()
+}
+
+func (s *Space) allocate(uint64, uint64) experimental.LinearMemory {
+	m := s.engine.pool.get()
+	s.memories = append(s.memories, m)
+	return m
+}
+
+// Instantiate makes an instance of m and runs its start function. args are
+// what the groups of its imports stand for. c is the context that host
+// functions see; a trap of the start function is a *[Trap].
+func (s *Space) Instantiate(c *Context, m *Module, args []Exporter) (i *Instance, err error) {
+	if s.closed {
+		return nil, &Trap{Kind: Closed}
+	}
+	defer recovered("instantiate", &err)
+	outerArgs, outerWiring := s.args, c.wiring
+	s.args, c.wiring = args, s.wiring
+	defer func() { s.args, c.wiring = outerArgs, outerWiring }()
+	before := len(s.memories)
+	mod, err := s.engine.rt.InstantiateModule(c, m.compiled, anonymous)
+	if err != nil {
+		return nil, translate(err)
+	}
+	i = &Instance{space: s, mod: mod}
+	if len(s.memories) > before {
+		i.own = s.memories[before]
+		i.ownOf = mod.Memory()
+	}
+	s.instances = append(s.instances, i)
+	return i, nil
+}
+
+// Close closes the instances, newest first, and only then takes their memories
+// back, since instances share them. Nothing of the space may be running.
+func (s *Space) Close(ctx context.Context) error {
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	var errs []error
+	for k := len(s.instances) - 1; k >= 0; k-- {
+		errs = append(errs, s.instances[k].mod.Close(ctx))
+	}
+	for _, m := range s.memories {
+		errs = append(errs, s.engine.pool.put(m))
+	}
+	s.instances, s.memories = nil, nil
+	return errors.Join(errs...)
+}
+
+// Instance is a core instance.
+type Instance struct {
+	space *Space
+	mod   api.Module
+	own   *Memory    // the memory that it defines; nil when it has none
+	ownOf api.Memory // wazero's name for own
+}
+
+func (i *Instance) module() api.Module { return i.mod }
+
+// Memory returns an exported memory, which may be another instance's that this
+// one exports again.
+func (i *Instance) Memory(name string) (*Memory, error) {
+	m := i.mod.ExportedMemory(name)
+	if m == nil {
+		return nil, fmt.Errorf("no memory %q is exported", name)
+	}
+	for _, other := range i.space.instances {
+		if other.ownOf == m && other.own != nil {
+			return other.own, nil
+		}
+	}
+	return nil, fmt.Errorf("memory %q is of another space", name)
+}
+
+// Func returns an exported function. It is looked up at its first call, since
+// many are never called and looking up is slow.
+func (i *Instance) Func(name string) *Func { return &Func{mod: i.mod, name: name} }
+
+// Func is an exported function of an instance. It may be called again while
+// it runs.
+type Func struct {
+	mod  api.Module
+	name string
+	// free are handles that are not in use: a handle is its own stack, so each
+	// depth of recursion takes another.
+	free []api.Function
+}
+
+// Call calls the function. stack holds the parameters, then the results; it is
+// as long as the longer of the two. The error is a *[Trap] or what a host
+// function returned.
+func (f *Func) Call(c *Context, stack []uint64) error {
+	var h api.Function
+	if n := len(f.free); n > 0 {
+		h = f.free[n-1]
+		f.free = f.free[:n-1]
+	} else if h = f.mod.ExportedFunction(f.name); h == nil {
+		return fmt.Errorf("no function %q is exported", f.name)
+	}
+	err := h.CallWithStack(c, stack)
+	f.free = append(f.free, h)
+	if err != nil {
+		return translate(err)
+	}
+	return nil
+}

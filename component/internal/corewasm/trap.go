@@ -1,0 +1,147 @@
+package corewasm
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/tetratelabs/wazero/sys"
+)
+
+// Kind says why core code trapped.
+type Kind uint8
+
+// The kinds of trap.
+const (
+	// Other is a trap that none of the kinds below describes.
+	Other Kind = iota
+	Unreachable
+	MemoryOutOfBounds
+	TableOutOfBounds
+	IndirectCallType
+	IntegerOverflow
+	IntegerDivideByZero
+	InvalidConversion
+	StackOverflow
+	// Interrupted is a guest that was stopped since its context ended.
+	Interrupted
+	// Closed is a call to a module that was closed.
+	Closed
+)
+
+// messages are the kinds as the specification's tests spell them.
+var messages = [...]string{
+	Other:               "trap",
+	Unreachable:         "unreachable",
+	MemoryOutOfBounds:   "out of bounds memory access",
+	TableOutOfBounds:    "undefined or out of bounds table element",
+	IndirectCallType:    "indirect call type mismatch",
+	IntegerOverflow:     "integer overflow",
+	IntegerDivideByZero: "integer divide by zero",
+	InvalidConversion:   "invalid conversion to integer",
+	StackOverflow:       "call stack exhausted",
+	Interrupted:         "interrupted",
+	Closed:              "the instance is closed",
+}
+
+// String returns what happened.
+func (k Kind) String() string { return messages[k] }
+
+// Trap is a trap of core code.
+type Trap struct {
+	Kind Kind
+	// Frames are the guest's functions that were active, innermost first, as
+	// wazero writes them; 30 at most.
+	Frames []string
+	// Err is the cause, when there is more to know than the kind.
+	Err error
+}
+
+// Error implements error.
+func (t *Trap) Error() string {
+	msg := t.Kind.String()
+	if t.Err != nil {
+		msg += ": " + t.Err.Error()
+	}
+	if len(t.Frames) > 0 {
+		msg += " in " + t.Frames[0]
+	}
+	return msg
+}
+
+// Unwrap returns the cause.
+func (t *Trap) Unwrap() error { return t.Err }
+
+// raised carries the error of a host function through wazero, which only knows panics.
+type raised struct{ err error }
+
+func (r *raised) Error() string { return r.err.Error() }
+
+// raise ends the running core code with err; [translate] gives it back.
+func raise(err error) { panic(&raised{err}) }
+
+// kinds finds the kind by wazero's message: its error type is internal.
+var kinds = map[string]Kind{
+	"unreachable":                   Unreachable,
+	"out of bounds memory access":   MemoryOutOfBounds,
+	"invalid table access":          TableOutOfBounds,
+	"indirect call type mismatch":   IndirectCallType,
+	"integer overflow":              IntegerOverflow,
+	"integer divide by zero":        IntegerDivideByZero,
+	"invalid conversion to integer": InvalidConversion,
+	"stack overflow":                StackOverflow,
+}
+
+const stackTrace = "\nwasm stack trace:\n\t"
+
+// translate turns what a call into wazero returned into the host function's
+// own error, or a *[Trap].
+func translate(err error) error {
+	var r *raised
+	if errors.As(err, &r) {
+		return withFrames(r.err, err)
+	}
+	var exit *sys.ExitError
+	if errors.As(err, &exit) {
+		return &Trap{Kind: Closed}
+	}
+	root := err
+	for u := errors.Unwrap(root); u != nil; u = errors.Unwrap(root) {
+		root = u
+	}
+	t := &Trap{Frames: frames(err)}
+	kind, ok := kinds[root.Error()]
+	switch {
+	case ok:
+		t.Kind = kind
+	case strings.HasSuffix(root.Error(), ": out of bounds memory access"): // a data segment
+		t.Kind = MemoryOutOfBounds
+	default:
+		text, _, _ := strings.Cut(err.Error(), stackTrace)
+		t.Err = errors.New(text)
+	}
+	return t
+}
+
+// withFrames notes where the guest was in a trap that has no frames yet.
+func withFrames(err, wazeroErr error) error {
+	if t, ok := err.(*Trap); ok && t.Frames == nil {
+		t.Frames = frames(wazeroErr)
+	}
+	return err
+}
+
+// frames reads the guest's active functions from wazero's message.
+func frames(err error) []string {
+	_, trace, ok := strings.Cut(err.Error(), stackTrace)
+	if !ok {
+		return nil
+	}
+	trace, _, _ = strings.Cut(trace, "\n\n")
+	var out []string
+	for line := range strings.SplitSeq(trace, "\n") {
+		if line = strings.TrimSpace(line); line != "" {
+			out = append(out, line)
+		}
+	}
+	return out
+}

@@ -1,0 +1,188 @@
+package instantiate
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/wasinn/wasinn/component/abi"
+	"github.com/wasinn/wasinn/component/internal/corewasm"
+	"github.com/wasinn/wasinn/component/internal/link"
+)
+
+// Instance is a running plan: a component instance with everything nested in
+// it. It is for one goroutine at a time.
+type Instance struct {
+	program   *Program
+	bound     *link.Bound
+	space     *corewasm.Space
+	cc        corewasm.Context
+	store     *abi.Store
+	cores     []*corewasm.Instance
+	abi       []*abi.Instance
+	options   []abi.CanonicalOptions
+	resources []*abi.ResourceType
+	funcs     []*abi.Func    // of Plan.Lifts, made when first called
+	fused     []abi.HostFunc // of Plan.Canons, made when first called
+	items     map[link.CoreItem]abi.CoreFunc
+}
+
+// Instantiate runs the steps of the plan. On an error, nothing is left behind.
+func (p *Program) Instantiate(ctx context.Context, bound *link.Bound, store *abi.Store) (*Instance, error) {
+	plan := p.plan
+	s := &Instance{
+		program:   p,
+		bound:     bound,
+		space:     p.engine.NewSpace(),
+		store:     store,
+		cores:     make([]*corewasm.Instance, 0, plan.CoreInstances),
+		abi:       make([]*abi.Instance, len(plan.Instances)),
+		options:   make([]abi.CanonicalOptions, len(plan.Options)),
+		resources: make([]*abi.ResourceType, len(plan.Resources)),
+		funcs:     make([]*abi.Func, len(plan.Lifts)),
+		fused:     make([]abi.HostFunc, len(plan.Canons)),
+	}
+	s.cc.State = s
+	for i, in := range plan.Instances {
+		var parent *abi.Instance
+		if in.Parent >= 0 {
+			parent = s.abi[in.Parent]
+		}
+		s.abi[i] = abi.NewInstance(store, parent, in.Name)
+	}
+	s.cc.Context = ctx
+	defer func() { s.cc.Context = nil }()
+	for i := range plan.Steps {
+		if err := s.step(&plan.Steps[i]); err != nil {
+			s.space.Close(context.WithoutCancel(ctx))
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (s *Instance) step(st *link.Step) error {
+	switch st.Kind {
+	case link.StepInstantiate:
+		return s.instantiateModule(st)
+	case link.StepOptions:
+		return s.resolveOptions(st.Index)
+	}
+	s.makeResource(st.Index)
+	return nil
+}
+
+func (s *Instance) instantiateModule(st *link.Step) error {
+	args := make([]corewasm.Exporter, len(st.Args))
+	for i, a := range st.Args {
+		if a.Canons {
+			args[i] = s.program.hosts[a.Index]
+		} else {
+			args[i] = s.cores[a.Index]
+		}
+	}
+	core, err := s.space.Instantiate(&s.cc, s.program.modules[st.Index], args)
+	if err != nil {
+		return fmt.Errorf("instantiate core module %d: %w", st.Index, trap(err))
+	}
+	s.cores = append(s.cores, core)
+	return nil
+}
+
+// resolveOptions finds the memory and functions of canonical options.
+func (s *Instance) resolveOptions(n int) error {
+	o := &s.program.plan.Options[n]
+	opts := &s.options[n]
+	opts.StringEncoding = o.Encoding
+	if o.HasMemory {
+		mem, err := s.cores[o.Memory.Instance].Memory(o.Memory.Name)
+		if err != nil {
+			return fmt.Errorf("core instance %d: %w", o.Memory.Instance, err)
+		}
+		opts.Memory = mem
+	}
+	if o.HasRealloc {
+		opts.Realloc = s.coreFunc(o.Realloc)
+	}
+	if o.HasPostReturn {
+		opts.PostReturn = s.coreFunc(o.PostReturn)
+	}
+	return nil
+}
+
+// makeResource makes a resource type of this instance, or takes the host's.
+func (s *Instance) makeResource(n int) {
+	r := &s.program.plan.Resources[n]
+	rt := s.bound.HostResources[n]
+	owner := s.abi[0]
+	if rt == nil {
+		owner = s.abi[r.Instance]
+		rt = &abi.ResourceType{Type: r.Type, Impl: owner}
+		if r.HasDtor {
+			rt.Dtor = s.coreFunc(r.Dtor)
+		}
+	}
+	s.resources[n] = rt
+	owner.DefineResource(r.Type, rt)
+}
+
+// coreFunc returns a core function, or a canonical function called directly.
+func (s *Instance) coreFunc(it link.CoreItem) abi.CoreFunc {
+	if f, ok := s.items[it]; ok {
+		return f
+	}
+	var f abi.CoreFunc
+	if it.Canon >= 0 {
+		canon := s.program.canons[it.Canon]
+		f = func(ctx context.Context, stack []uint64) error {
+			outer := s.cc.Context
+			s.cc.Context = ctx
+			err := canon(&s.cc, stack)
+			s.cc.Context = outer
+			return err
+		}
+	} else {
+		core := s.cores[it.Instance].Func(it.Name)
+		f = func(ctx context.Context, stack []uint64) error {
+			outer := s.cc.Context
+			s.cc.Context = ctx
+			err := core.Call(&s.cc, stack)
+			s.cc.Context = outer
+			if err != nil {
+				return trap(err)
+			}
+			return nil
+		}
+	}
+	if s.items == nil {
+		s.items = make(map[link.CoreItem]abi.CoreFunc)
+	}
+	s.items[it] = f
+	return f
+}
+
+// lowered calls a lowered function for the guest.
+func (s *Instance) lowered(fn abi.HostFunc, c *link.Canon, ctx context.Context, stack []uint64) error {
+	call := s.store.AcquireCall()
+	call.Init(ctx, &s.options[c.Options], s.abi[c.Instance], stack)
+	err := fn(call)
+	s.store.ReleaseCall(call)
+	if err != nil && c.Name != "" {
+		return abi.AtCall(err, c.Name)
+	}
+	return err
+}
+
+// Func returns lift n as a function to call.
+func (s *Instance) Func(n int) *abi.Func {
+	if s.funcs[n] == nil {
+		l := &s.program.plan.Lifts[n]
+		s.funcs[n] = abi.NewFunc(l.Name, s.program.sigs[n](), s.coreFunc(l.Func), s.options[l.Options], s.abi[l.Instance])
+	}
+	return s.funcs[n]
+}
+
+// ABI returns the outermost component instance.
+func (s *Instance) ABI() *abi.Instance { return s.abi[0] }
+
+// Close closes the core instances and gives their memories back.
+func (s *Instance) Close(ctx context.Context) error { return s.space.Close(ctx) }

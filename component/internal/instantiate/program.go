@@ -1,0 +1,160 @@
+// Package instantiate compiles the plan of a component and runs it: core
+// instances over package corewasm, canonical functions over package abi.
+package instantiate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+
+	"github.com/wasinn/wasinn/component/abi"
+	"github.com/wasinn/wasinn/component/abi/layout"
+	"github.com/wasinn/wasinn/component/internal/corewasm"
+	"github.com/wasinn/wasinn/component/internal/link"
+)
+
+// Program is a compiled plan. It is safe for concurrent use.
+type Program struct {
+	plan    *link.Plan
+	engine  *corewasm.Engine
+	modules []*corewasm.Module // of Plan.Modules
+	hosts   []*corewasm.Host   // canonical functions of Plan.Instances; nil where there are none
+	canons  []canonFunc        // of Plan.Canons
+	sigs    []func() *abi.Signature
+}
+
+// canonFunc is a canonical function as core code calls it.
+type canonFunc func(c *corewasm.Context, stack []uint64) error
+
+// Compile compiles the core modules of a plan. progress, when not nil, is told
+// the bytes of core code compiled so far and in total.
+func Compile(ctx context.Context, engine *corewasm.Engine, plan *link.Plan, progress func(done, total int)) (*Program, error) {
+	p := &Program{plan: plan, engine: engine}
+	if err := p.compile(ctx, progress); err != nil {
+		return nil, errors.Join(err, p.Close(ctx))
+	}
+	return p, nil
+}
+
+func (p *Program) compile(ctx context.Context, progress func(done, total int)) error {
+	done, total := 0, 0
+	for _, m := range p.plan.Modules {
+		total += len(m.Bytes)
+	}
+	for i, m := range p.plan.Modules {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		imports := make([]corewasm.ImportName, len(m.Imports))
+		for k, imp := range m.Imports {
+			imports[k] = corewasm.ImportName(imp)
+		}
+		compiled, err := p.engine.Compile(ctx, m.Bytes, m.Info, imports)
+		if err != nil {
+			return &link.Error{Path: fmt.Sprintf("core module %d at 0x%x", i, m.Offset), Msg: err.Error()}
+		}
+		p.modules = append(p.modules, compiled)
+		done += len(m.Bytes)
+		if progress != nil {
+			progress(done, total)
+		}
+	}
+	for i := range p.plan.Canons {
+		p.canons = append(p.canons, p.canon(i))
+	}
+	for _, l := range p.plan.Lifts {
+		p.sigs = append(p.sigs, sync.OnceValue(func() *abi.Signature { return abi.NewSignature(l.Type, nil) }))
+	}
+	return p.compileHosts(ctx)
+}
+
+// compileHosts makes one host module for the canonical functions of each
+// component instance.
+func (p *Program) compileHosts(ctx context.Context) error {
+	p.hosts = make([]*corewasm.Host, len(p.plan.Instances))
+	for i, in := range p.plan.Instances {
+		if len(in.Canons) == 0 {
+			continue
+		}
+		funcs := make([]corewasm.HostFunc, len(in.Canons))
+		for k, n := range in.Canons {
+			c := &p.plan.Canons[n]
+			funcs[k] = corewasm.HostFunc{Name: strconv.Itoa(k), Params: valTypes(c.Params), Results: valTypes(c.Results), Fn: p.canons[n]}
+		}
+		host, err := p.engine.CompileHost(ctx, funcs)
+		if err != nil {
+			return &link.Error{Path: fmt.Sprintf("component %q", in.Name), Msg: fmt.Sprintf("canonical functions: %v", err)}
+		}
+		p.hosts[i] = host
+	}
+	return nil
+}
+
+func valTypes(ts []layout.CoreType) []corewasm.ValType {
+	codes := [...]corewasm.ValType{layout.I32: corewasm.I32, layout.I64: corewasm.I64, layout.F32: corewasm.F32, layout.F64: corewasm.F64}
+	out := make([]corewasm.ValType, len(ts))
+	for i, t := range ts {
+		out[i] = codes[t]
+	}
+	return out
+}
+
+// canon returns canonical function n. It is made once for all instances; what
+// belongs to an instance it finds through the context.
+func (p *Program) canon(n int) canonFunc {
+	c := p.plan.Canons[n]
+	switch c.Kind {
+	case link.CanonLowerImport:
+		return func(cc *corewasm.Context, stack []uint64) error {
+			s := cc.State.(*Instance)
+			return s.lowered(s.bound.Funcs[c.Index], &c, cc.Context, stack)
+		}
+	case link.CanonLowerLift:
+		return func(cc *corewasm.Context, stack []uint64) error {
+			s := cc.State.(*Instance)
+			if s.fused[n] == nil {
+				f, err := abi.Fuse(s.Func(c.Index), p.sigs[c.Index]())
+				if err != nil {
+					return err
+				}
+				s.fused[n] = f
+			}
+			return s.lowered(s.fused[n], &c, cc.Context, stack)
+		}
+	case link.CanonResourceNew:
+		return func(cc *corewasm.Context, stack []uint64) error {
+			s := cc.State.(*Instance)
+			i, err := s.abi[c.Instance].ResourceNew(s.resources[c.Index], uint32(stack[0]))
+			stack[0] = uint64(i)
+			return err
+		}
+	case link.CanonResourceRep:
+		return func(cc *corewasm.Context, stack []uint64) error {
+			s := cc.State.(*Instance)
+			rep, err := s.abi[c.Instance].ResourceRep(s.resources[c.Index], uint32(stack[0]))
+			stack[0] = uint64(rep)
+			return err
+		}
+	}
+	return func(cc *corewasm.Context, stack []uint64) error {
+		s := cc.State.(*Instance)
+		return s.abi[c.Instance].ResourceDrop(cc.Context, s.resources[c.Index], uint32(stack[0]))
+	}
+}
+
+// Close frees the compiled code. No instance may be alive.
+func (p *Program) Close(ctx context.Context) error {
+	var errs []error
+	for _, m := range p.modules {
+		errs = append(errs, m.Close(ctx))
+	}
+	for _, h := range p.hosts {
+		if h != nil {
+			errs = append(errs, h.Close(ctx))
+		}
+	}
+	p.modules, p.hosts = nil, nil
+	return errors.Join(errs...)
+}

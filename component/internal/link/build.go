@@ -1,0 +1,545 @@
+package link
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/wasinn/wasinn/component/abi"
+	"github.com/wasinn/wasinn/component/abi/layout"
+	"github.com/wasinn/wasinn/component/internal/decode"
+	"github.com/wasinn/wasinn/component/internal/validate"
+	"github.com/wasinn/wasinn/component/types"
+)
+
+// Limits bound the plan of a component: nesting can make a small component
+// instantiate itself a great many times.
+type Limits struct {
+	// Steps is the most definitions that may be run, counted with their parts.
+	Steps int
+	// CoreInstances is the most core instances.
+	CoreInstances int
+}
+
+// maxDepth is how deep components may instantiate each other.
+const maxDepth = 100
+
+// Build flattens a component to a plan. Errors are *[Error]: a limit is
+// exceeded, or a feature is used that is not there.
+func Build(c *validate.Component, limits Limits) (p *Plan, err error) {
+	b := &builder{
+		limits: limits, left: limits.Steps,
+		layouts: layout.NewCache(), wired: map[string]int{}, options: map[Options]int{},
+		resources: map[*types.Resource]int{}, async: map[types.ValType]bool{},
+	}
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case *Error:
+			p, err = nil, r
+		case unsupported:
+			b.plan.Unsupported = r.Error
+			p, err = &b.plan, nil
+		default:
+			// The component was validated, so that this is a defect here or
+			// there; it must not end the host.
+			p, err = nil, errorf(b.path(), "the component could not be resolved: %v", r)
+		}
+	}()
+	b.component(c.Component, nil, nil, -1, "")
+	return &b.plan, nil
+}
+
+// unsupported is raised where a valid component needs what the host cannot
+// give; the component still compiles.
+type unsupported struct{ *Error }
+
+// builder runs definitions on stand-ins. It panics with an *Error or an
+// unsupported, which Build recovers: nearly every step could fail, and none is worth going on.
+type builder struct {
+	plan    Plan
+	limits  Limits
+	left    int // steps
+	layouts *layout.Cache
+	wired   map[string]int  // module and wiring -> Plan.Modules
+	options map[Options]int // -> Plan.Options
+	// resources numbers Plan.Resources; async remembers which types need async.
+	resources map[*types.Resource]int
+	async     map[types.ValType]bool
+	where     []string // the components under instantiation
+	pos       int      // offset of the definition under way
+}
+
+func (b *builder) path() string {
+	if len(b.where) < 2 {
+		return fmt.Sprintf("at 0x%x", b.pos)
+	}
+	return fmt.Sprintf("%s at 0x%x", strings.Join(b.where[1:], ": "), b.pos)
+}
+
+func (b *builder) fail(format string, args ...any) { panic(errorf(b.path(), format, args...)) }
+
+// needs refuses a feature.
+func (b *builder) needs(feature string) {
+	b.fail("it needs %s, which this host does not have yet", feature)
+}
+
+// cannotHost stops planning: the component is valid, but not for this host.
+func (b *builder) cannotHost(format string, args ...any) {
+	panic(unsupported{errorf(b.path(), format, args...)})
+}
+
+// spend counts n definitions against the limit.
+func (b *builder) spend(n int) {
+	if b.left -= n; b.left < 0 {
+		b.fail("instantiating the component takes more than %d steps, the limit", b.limits.Steps)
+	}
+}
+
+// component instantiates a component: it runs its definitions in a new frame.
+func (b *builder) component(def *decode.Component, outer *frame, args map[string]entity, parent int, name string) *instance {
+	f := &frame{outer: outer, args: args, inst: len(b.plan.Instances), exports: newInstance(0)}
+	if len(b.where) >= maxDepth {
+		b.fail("components instantiate each other more than %d deep, the limit", maxDepth)
+	}
+	if name == "" {
+		name = def.Name
+	}
+	b.where = append(b.where, fmt.Sprintf("component %q", name))
+	defer func() { b.where = b.where[:len(b.where)-1] }()
+	b.plan.Instances = append(b.plan.Instances, Instance{Parent: parent, Name: name})
+	for _, d := range def.Defs {
+		b.pos = d.Pos()
+		b.spend(1)
+		b.definition(f, d)
+	}
+	if parent < 0 {
+		b.plan.Exports = b.exported(f.exports, "")
+	}
+	return f.exports
+}
+
+func (b *builder) definition(f *frame, d decode.Def) {
+	switch d := d.(type) {
+	case *decode.CoreModule:
+		f.add(decode.SortCoreModule, &coreModule{def: d})
+	case *decode.CoreInstance:
+		f.add(decode.SortCoreInstance, b.coreInstance(f, d))
+	case *decode.CoreType:
+		for range max(1, len(d.Types)) {
+			f.add(decode.SortCoreType, d)
+		}
+	case *decode.Component:
+		f.add(decode.SortComponent, &closure{def: d, frame: f})
+	case *decode.Instance:
+		f.add(decode.SortInstance, b.instance(f, d))
+	case *decode.Alias:
+		f.add(d.Sort, b.alias(f, d))
+	case *decode.Type:
+		f.add(decode.SortType, b.defType(f, d.Type))
+	case *decode.Lift:
+		f.add(decode.SortFunc, b.lift(f, d))
+	case *decode.Lower:
+		f.add(decode.SortCoreFunc, b.lower(f, d))
+	case *decode.ResourceNew:
+		f.add(decode.SortCoreFunc, b.resourceFunc(f, CanonResourceNew, d.Resource))
+	case *decode.ResourceDrop:
+		f.add(decode.SortCoreFunc, b.resourceFunc(f, CanonResourceDrop, d.Resource))
+	case *decode.ResourceRep:
+		f.add(decode.SortCoreFunc, b.resourceFunc(f, CanonResourceRep, d.Resource))
+	case *decode.AsyncBuiltin:
+		b.needs(fmt.Sprintf("async (canonical built-in %#x)", uint8(d.Op)))
+	case *decode.Import:
+		f.add(d.Type.Sort, b.imported(f, d))
+	case *decode.Export:
+		def := f.space[d.Sort][d.Index]
+		if r, ok := def.(*types.Resource); ok && r.Name == "" {
+			r.Name = d.Name.Name
+		}
+		f.exports.add(d.Name.Name, entity{d.Sort, def})
+		f.add(d.Sort, def)
+	case *decode.Start, *decode.Value:
+		b.needs("value imports and start functions")
+	default:
+		b.fail("unknown definition %T", d)
+	}
+}
+
+func (b *builder) alias(f *frame, d *decode.Alias) any {
+	switch d.Target {
+	case decode.AliasOuter:
+		return f.up(d.Count).space[d.Sort][d.Index]
+	case decode.AliasCoreExport:
+		it, ok := f.space[decode.SortCoreInstance][d.Instance].(*coreInstance).item(d.Name)
+		if !ok {
+			b.fail("core instance %d exports no %q", d.Instance, d.Name)
+		}
+		return it
+	}
+	e, ok := f.space[decode.SortInstance][d.Instance].(*instance).exports[d.Name]
+	if !ok || e.sort != d.Sort {
+		b.fail("instance %d exports no %s %q", d.Instance, d.Sort, d.Name)
+	}
+	return e.def
+}
+
+// coreInstance instantiates a module or collects inline exports.
+func (b *builder) coreInstance(f *frame, d *decode.CoreInstance) *coreInstance {
+	b.spend(len(d.Args) + len(d.Exports))
+	if !d.Instantiate {
+		i := &coreInstance{exports: make(map[string]any, len(d.Exports))}
+		for _, x := range d.Exports {
+			i.exports[x.Name] = f.space[x.Sort][x.Index]
+		}
+		return i
+	}
+	mod := f.space[decode.SortCoreModule][d.Module].(*coreModule)
+	if mod.def == nil {
+		b.cannotHost("the component instantiates the core module that it imports as %q; this host provides no modules", mod.name)
+	}
+	args := make(map[string]*coreInstance, len(d.Args))
+	for _, a := range d.Args {
+		args[a.Name] = f.space[decode.SortCoreInstance][a.Instance].(*coreInstance)
+	}
+	b.instantiateModule(f, mod, args)
+	return &coreInstance{index: b.plan.CoreInstances - 1}
+}
+
+// instantiateModule adds a step, and a module when it is wired in a new way.
+func (b *builder) instantiateModule(f *frame, mod *coreModule, args map[string]*coreInstance) {
+	b.spend(len(mod.def.Module.Imports))
+	if b.plan.CoreInstances++; b.plan.CoreInstances > b.limits.CoreInstances {
+		b.fail("the component has more than %d core instances, the limit", b.limits.CoreInstances)
+	}
+	groups := map[Source]int{}
+	var sources []Source
+	names := make([]ImportName, len(mod.def.Module.Imports))
+	var key strings.Builder
+	fmt.Fprintf(&key, "%p", mod.def)
+	for i, imp := range mod.def.Module.Imports {
+		arg := args[imp.Module]
+		if arg == nil {
+			b.fail("core module import %q %q: no instance %q is given", imp.Module, imp.Name, imp.Module)
+		}
+		it, ok := arg.item(imp.Name)
+		if !ok {
+			b.fail("core module import %q %q: the instance exports no %q", imp.Module, imp.Name, imp.Name)
+		}
+		src, name := b.source(it)
+		g, ok := groups[src]
+		if !ok {
+			g = len(sources)
+			groups[src] = g
+			sources = append(sources, src)
+		}
+		names[i] = ImportName{Group: g, Name: name}
+		fmt.Fprintf(&key, ",%d:%q", g, name)
+	}
+	m, ok := b.wired[key.String()]
+	if !ok {
+		m = len(b.plan.Modules)
+		b.wired[key.String()] = m
+		b.plan.Modules = append(b.plan.Modules, &Module{Bytes: mod.def.Bytes, Info: mod.def.Module, Imports: names, Offset: mod.def.Offset})
+	}
+	b.plan.Steps = append(b.plan.Steps, Step{Kind: StepInstantiate, Index: m, Args: sources, In: f.inst})
+}
+
+// source says where core code finds an item.
+func (b *builder) source(it CoreItem) (Source, string) {
+	if it.Canon < 0 {
+		return Source{Index: it.Instance}, it.Name
+	}
+	in := b.plan.Canons[it.Canon].Instance
+	return Source{Canons: true, Index: in}, strconv.Itoa(b.canonPosition(it.Canon))
+}
+
+// canonPosition is where a canonical function stands in its instance.
+func (b *builder) canonPosition(canon int) int {
+	list := b.plan.Instances[b.plan.Canons[canon].Instance].Canons
+	lo, hi := 0, len(list)-1
+	for lo < hi { // ascending
+		mid := (lo + hi) / 2
+		if list[mid] < canon {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return lo
+}
+
+// instance instantiates a component or collects inline exports.
+func (b *builder) instance(f *frame, d *decode.Instance) *instance {
+	b.spend(len(d.Args) + len(d.Exports))
+	if !d.Instantiate {
+		i := newInstance(len(d.Exports))
+		for _, x := range d.Exports {
+			i.add(x.Name.Name, entity{x.Sort, f.space[x.Sort][x.Index]})
+		}
+		return i
+	}
+	c := f.space[decode.SortComponent][d.Component].(*closure)
+	if c.def == nil {
+		b.cannotHost("the component instantiates the component that it imports as %q; this host provides no components", c.name)
+	}
+	args := make(map[string]entity, len(d.Args))
+	for _, a := range d.Args {
+		args[a.Name] = entity{a.Sort, f.space[a.Sort][a.Index]}
+	}
+	return b.component(c.def, c.frame, args, f.inst, "")
+}
+
+// imported returns the definition of an import: an argument, or a stand-in for
+// what the host provides to the outermost component.
+func (b *builder) imported(f *frame, d *decode.Import) any {
+	if f.args != nil {
+		e, ok := f.args[d.Name.Name]
+		if !ok || e.sort != d.Type.Sort {
+			b.fail("import %q: no such %s is given", d.Name.Name, d.Type.Sort)
+		}
+		return e.def
+	}
+	implements := ""
+	for _, a := range d.Name.Attributes {
+		if a.Kind == decode.AttrImplements {
+			implements = a.Value
+		}
+	}
+	if d.Type.Sort == decode.SortInstance {
+		t := f.space[decode.SortType][d.Type.Index].(*typeClosure)
+		return b.importedInstance(t, d.Name.Name, implements)
+	}
+	return b.standIn(f, d.Type, "", d.Name.Name, "")
+}
+
+// importedInstance returns a stand-in for an instance of type t.
+func (b *builder) importedInstance(t *typeClosure, from, implements string) *instance {
+	it := t.def.(*decode.InstanceType)
+	scope := &frame{outer: t.scope, inst: -1}
+	out := newInstance(len(it.Decls))
+	for _, d := range it.Decls {
+		b.pos = d.Pos()
+		b.spend(1)
+		switch d := d.(type) {
+		case *decode.CoreType:
+			for range max(1, len(d.Types)) {
+				scope.add(decode.SortCoreType, d)
+			}
+		case *decode.Type:
+			scope.add(decode.SortType, b.defType(scope, d.Type))
+		case *decode.Alias:
+			scope.add(d.Sort, b.alias(scope, d))
+		case *decode.ExportDecl:
+			var def any
+			if d.Type.Sort == decode.SortInstance {
+				nested := scope.space[decode.SortType][d.Type.Index].(*typeClosure)
+				def = b.importedInstance(nested, from+"#"+d.Name.Name, "")
+			} else {
+				def = b.standIn(scope, d.Type, from, d.Name.Name, implements)
+			}
+			out.add(d.Name.Name, entity{d.Type.Sort, def})
+			scope.add(d.Type.Sort, def)
+		default:
+			b.fail("unknown declaration %T", d)
+		}
+	}
+	return out
+}
+
+// standIn returns what stands for an import of the outermost component, or for an export of an
+// instance that it imports.
+func (b *builder) standIn(f *frame, t decode.ExternType, from, name, implements string) any {
+	switch t.Sort {
+	case decode.SortFunc:
+		ft := f.space[decode.SortType][t.Index].(*types.Func)
+		b.plan.Imports = append(b.plan.Imports, Import{From: from, Name: name, Type: ft, implements: implements})
+		return &function{typ: ft, lift: -1, imprt: len(b.plan.Imports) - 1}
+	case decode.SortType:
+		if t.Bound == decode.BoundEq {
+			return f.space[decode.SortType][t.Index]
+		}
+		return b.addResource(Resource{Type: &types.Resource{Name: name}, Instance: -1, From: from, Name: name, implements: implements})
+	case decode.SortComponent:
+		return &closure{name: name}
+	case decode.SortCoreModule:
+		return &coreModule{name: name}
+	}
+	b.fail("import %q: a %s cannot be imported", name, t.Sort)
+	return nil
+}
+
+func (b *builder) lift(f *frame, d *decode.Lift) *function {
+	ft := f.space[decode.SortType][d.Type].(*types.Func)
+	b.syncOnly(ft, d.Options)
+	b.plan.Lifts = append(b.plan.Lifts, Lift{
+		Func:     f.space[decode.SortCoreFunc][d.Func].(CoreItem),
+		Type:     ft,
+		Options:  b.canonOptions(f, d.Options),
+		Instance: f.inst,
+	})
+	return &function{typ: ft, lift: len(b.plan.Lifts) - 1, imprt: -1}
+}
+
+func (b *builder) lower(f *frame, d *decode.Lower) CoreItem {
+	fn := f.space[decode.SortFunc][d.Func].(*function)
+	b.syncOnly(fn.typ, d.Options)
+	c := Canon{Kind: CanonLowerLift, Index: fn.lift, Instance: f.inst, Options: b.canonOptions(f, d.Options), Type: fn.typ}
+	if fn.lift < 0 {
+		imp := &b.plan.Imports[fn.imprt]
+		c.Kind, c.Index, c.Name = CanonLowerImport, fn.imprt, joinName(imp.From, imp.Name)
+	}
+	c.Params, c.Results = b.layouts.CoreLower(fn.typ)
+	return b.canon(c)
+}
+
+// joinName is how messages and look-ups name a function of an instance.
+func joinName(from, name string) string {
+	if from == "" {
+		return name
+	}
+	return from + "#" + name
+}
+
+var oneI32 = []layout.CoreType{layout.I32}
+
+func (b *builder) resourceFunc(f *frame, kind CanonKind, typ uint32) CoreItem {
+	r := f.space[decode.SortType][typ].(*types.Resource)
+	c := Canon{Kind: kind, Index: b.resources[r], Instance: f.inst, Params: oneI32, Name: "resource.drop " + r.Name}
+	switch kind {
+	case CanonResourceNew:
+		c.Results, c.Name = oneI32, "resource.new "+r.Name
+	case CanonResourceRep:
+		c.Results, c.Name = oneI32, "resource.rep "+r.Name
+	}
+	return b.canon(c)
+}
+
+// addResource adds a resource type to the plan, with the step that makes it.
+func (b *builder) addResource(r Resource) *types.Resource {
+	n := len(b.plan.Resources)
+	b.resources[r.Type] = n
+	b.plan.Resources = append(b.plan.Resources, r)
+	b.plan.Steps = append(b.plan.Steps, Step{Kind: StepResource, Index: n})
+	return r.Type
+}
+
+// canon adds a canonical function to the plan and to its instance.
+func (b *builder) canon(c Canon) CoreItem {
+	n := len(b.plan.Canons)
+	b.plan.Canons = append(b.plan.Canons, c)
+	in := &b.plan.Instances[c.Instance]
+	in.Canons = append(in.Canons, n)
+	return CoreItem{Canon: n}
+}
+
+// syncOnly refuses the async ABI.
+func (b *builder) syncOnly(ft *types.Func, opts decode.CanonOptions) {
+	if _, ok := opts.Lookup(decode.OptAsync); ok || ft.Async {
+		b.needs("async functions")
+	}
+	if _, ok := opts.Lookup(decode.OptCallback); ok {
+		b.needs("async functions (callback option)")
+	}
+	for _, p := range ft.Params {
+		if b.needsAsync(p.Type) {
+			b.needs("streams, futures or error contexts")
+		}
+	}
+	if b.needsAsync(ft.Result) {
+		b.needs("streams, futures or error contexts")
+	}
+}
+
+// needsAsync reports whether a type has a part that only async functions use.
+func (b *builder) needsAsync(t types.ValType) bool {
+	switch t := t.(type) {
+	case nil:
+		return false
+	case types.Primitive:
+		return t == types.ErrorContext
+	case *types.Stream, *types.Future:
+		return true
+	}
+	if needs, ok := b.async[t]; ok {
+		return needs
+	}
+	needs := slices.ContainsFunc(parts(t), b.needsAsync)
+	b.async[t] = needs
+	return needs
+}
+
+// parts returns the types that t is made of; absent payloads are nil.
+func parts(t types.ValType) []types.ValType {
+	var out []types.ValType
+	switch t := t.(type) {
+	case *types.List:
+		return []types.ValType{t.Elem}
+	case *types.Map:
+		return []types.ValType{t.Key, t.Value}
+	case *types.Option:
+		return []types.ValType{t.Elem}
+	case *types.Result:
+		return []types.ValType{t.OK, t.Err}
+	case *types.Tuple:
+		return t.Elems
+	case *types.Record:
+		for _, f := range t.Fields {
+			out = append(out, f.Type)
+		}
+	case *types.Variant:
+		for _, c := range t.Cases {
+			out = append(out, c.Type)
+		}
+	}
+	return out
+}
+
+// canonOptions returns the number of a set of options, and adds the step that
+// resolves it when it is new.
+func (b *builder) canonOptions(f *frame, list decode.CanonOptions) int {
+	var o Options
+	switch list.StringEncoding() {
+	case decode.OptUTF16:
+		o.Encoding = abi.UTF16
+	case decode.OptLatin1UTF16:
+		o.Encoding = abi.Latin1UTF16
+	}
+	item := func(kind decode.CanonOptionKind, sort decode.Sort) (CoreItem, bool) {
+		i, ok := list.Lookup(kind)
+		if !ok {
+			return CoreItem{}, false
+		}
+		return f.space[sort][i].(CoreItem), true
+	}
+	o.Memory, o.HasMemory = item(decode.OptMemory, decode.SortCoreMemory)
+	o.Realloc, o.HasRealloc = item(decode.OptRealloc, decode.SortCoreFunc)
+	o.PostReturn, o.HasPostReturn = item(decode.OptPostReturn, decode.SortCoreFunc)
+	n, ok := b.options[o]
+	if !ok {
+		n = len(b.plan.Options)
+		b.options[o] = n
+		b.plan.Options = append(b.plan.Options, o)
+		b.plan.Steps = append(b.plan.Steps, Step{Kind: StepOptions, Index: n})
+	}
+	return n
+}
+
+// exported lists the functions and instances of the outermost component's
+// exports. from is the exported instance that they are in.
+func (b *builder) exported(i *instance, from string) []Export {
+	var out []Export
+	for _, name := range i.names {
+		b.spend(1)
+		switch def := i.exports[name].def.(type) {
+		case *function:
+			if def.lift >= 0 && b.plan.Lifts[def.lift].Name == "" {
+				b.plan.Lifts[def.lift].Name = joinName(from, name)
+			}
+			out = append(out, Export{Name: name, Type: def.typ, Lift: def.lift, Import: def.imprt})
+		case *instance:
+			out = append(out, Export{Name: name, Lift: -1, Import: -1, Exports: b.exported(def, joinName(from, name))})
+		}
+	}
+	return out
+}
