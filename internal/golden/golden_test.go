@@ -47,13 +47,18 @@ func TestFilesFindsWhatIsNotMadeAnyMore(t *testing.T) {
 		}
 	}
 	r := &recorder{TB: t}
-	Files(r, dir, map[string][]byte{"a": []byte("a"), "b": []byte("b")})
+	Files(r, dir, map[string][]byte{"a": []byte("a"), "b": []byte("b")}, nil)
 	if r.failed {
 		t.Error("the same files fail")
 	}
-	Files(r, dir, map[string][]byte{"a": []byte("a")})
+	Files(r, dir, map[string][]byte{"a": []byte("a")}, nil)
 	if !r.failed {
 		t.Error("a file that is not made any more passes")
+	}
+	r = &recorder{TB: t}
+	Files(r, dir, map[string][]byte{"a": []byte("a")}, func(name string) bool { return name == "b" })
+	if r.failed {
+		t.Error("a foreign file fails")
 	}
 }
 

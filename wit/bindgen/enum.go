@@ -21,7 +21,7 @@ func (f *file) writeEnum(d *wit.TypeDef, e *wit.Enum) {
 	}
 	labels := f.writeString(name, lowerFirst(name), names)
 
-	codec := f.names.pick(name + "Codec")
+	codec := name + "Codec"
 	f.c("// %s lifts and lowers [%s].", codec, name)
 	f.c("var %s = %s[%s](%s[:]...)\n", codec, f.abi("Enum"), name, labels)
 }

@@ -34,29 +34,36 @@ type file struct {
 func newFile(g *generator, i *wit.Interface) *file {
 	f := &file{
 		g: g, iface: i, pkg: g.packages[i], imports: newImports(),
-		names: names{}, types: map[*wit.TypeDef]string{}, codecs: map[string]string{}, selves: map[string]bool{},
+		names: names{}, codecs: map[string]string{}, selves: map[string]bool{},
 	}
-	for _, n := range []string{"InterfaceName", "Host", "AddToLinker", "Client", "NewClient"} {
-		f.names.pick(n)
-	}
-	for _, d := range f.ownTypes() {
-		f.types[d] = f.names.pick(exported(*d.Name))
-	}
-	for _, d := range f.ownTypes() {
+	f.types = g.typeNames(i, f.names)
+	for d, name := range f.types {
 		if isResource(d) {
-			f.names.pick(f.types[d] + "Resource")
-			f.names.pick(lowerFirst(f.types[d]) + "Self")
-			f.names.pick(lowerFirst(f.types[d]) + "SelfCodec")
+			f.names.pick(lowerFirst(name) + "Self")
+			f.names.pick(lowerFirst(name) + "SelfCodec")
 		}
 	}
 	return f
 }
 
-// ownTypes returns the types that the interface defines, in its order; not
+// typeNames picks the Go names of the types that an interface defines out of
+// scope, with those of their codecs and resource types.
+func (g *generator) typeNames(i *wit.Interface, scope names) map[*wit.TypeDef]string {
+	for _, n := range []string{"InterfaceName", "Host", "AddToLinker", "Client", "NewClient"} {
+		scope.pick(n)
+	}
+	m := map[*wit.TypeDef]string{}
+	for _, d := range g.ownTypes(i) {
+		m[d] = scope.pick(exported(*d.Name), "Codec", "Resource")
+	}
+	return m
+}
+
+// ownTypes returns the types that an interface defines, in its order; not
 // those that it uses from others.
-func (f *file) ownTypes() []*wit.TypeDef {
+func (g *generator) ownTypes(i *wit.Interface) []*wit.TypeDef {
 	var defs []*wit.TypeDef
-	f.eachTypeDef(func(d *wit.TypeDef) {
+	g.eachTypeDef(i, func(d *wit.TypeDef) {
 		if !isUse(d) {
 			defs = append(defs, d)
 		}
@@ -64,9 +71,9 @@ func (f *file) ownTypes() []*wit.TypeDef {
 	return defs
 }
 
-func (f *file) eachTypeDef(do func(*wit.TypeDef)) {
-	f.iface.TypeDefs.All()(func(_ string, d *wit.TypeDef) bool {
-		if f.g.enabled(d.Stability) {
+func (g *generator) eachTypeDef(i *wit.Interface, do func(*wit.TypeDef)) {
+	i.TypeDefs.All()(func(_ string, d *wit.TypeDef) bool {
+		if g.enabled(d.Stability) {
 			do(d)
 		}
 		return true

@@ -32,7 +32,7 @@ func (f *file) writeFlags(d *wit.TypeDef, flags *wit.Flags) {
 	f.p("\tfor i, label := range %s {\n\t\tif v&(1<<i) != 0 {\n\t\t\tset = append(set, label)\n\t\t}\n\t}", labels)
 	f.p("\treturn %s(set, %s)\n}\n", f.std("strings", "Join"), strconv.Quote("|"))
 
-	codec := f.names.pick(name + "Codec")
+	codec := name + "Codec"
 	f.c("// %s lifts and lowers [%s].", codec, name)
 	f.c("var %s = %s[%s](%s[:]...)\n", codec, f.abi("Flags"), name, labels)
 }

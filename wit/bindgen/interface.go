@@ -15,7 +15,7 @@ func (f *file) writeInterface() {
 	}
 	f.b(comment("InterfaceName is what components import or export the interface as. "+f.versionNote(), ""))
 	f.p("const InterfaceName = %q\n", interfaceName(f.iface))
-	for _, d := range f.ownTypes() {
+	for _, d := range f.g.ownTypes(f.iface) {
 		f.writeTypeDef(d)
 	}
 	u := f.g.uses[f.iface]
@@ -118,7 +118,7 @@ func (f *file) constructorsNote() string {
 // writeAddToLinker writes the function that defines everything in a linker.
 func (f *file) writeAddToLinker(hasHost bool, functions []lowered) {
 	var lines []string
-	f.eachTypeDef(func(d *wit.TypeDef) {
+	f.g.eachTypeDef(f.iface, func(d *wit.TypeDef) {
 		if root := d.Root(); isResource(root) && f.g.enabled(root.Stability) {
 			lines = append(lines, "l.DefineResource(InterfaceName, "+quote(*d.Name)+", "+f.qualify(root, "Resource")+".ResourceType())")
 		}

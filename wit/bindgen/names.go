@@ -49,7 +49,7 @@ func unexported(name string) string {
 }
 
 // taken are identifiers that generated signatures use themselves.
-var taken = map[string]bool{"ctx": true, "string": true, "error": true, "rune": true, "bool": true, "abi": true, "context": true}
+var taken = map[string]bool{"ctx": true, "string": true, "error": true, "rune": true, "bool": true, "abi": true, "component": true, "context": true}
 
 // lowerFirst turns the first letter of an exported Go name small, with the
 // capitals that belong to it: HTTPError is httpError, ID is id.
@@ -102,11 +102,26 @@ func versionElement(id wit.Ident) string {
 type names map[string]bool
 
 // pick returns want, or want with underscores behind it when it was handed out
-// before.
-func (n names) pick(want string) string {
-	for n[want] {
+// before. With suffixes, the names that end in them go with it.
+func (n names) pick(want string, suffixes ...string) string {
+	for n.taken(want, suffixes) {
 		want += "_"
 	}
 	n[want] = true
+	for _, s := range suffixes {
+		n[want+s] = true
+	}
 	return want
+}
+
+func (n names) taken(want string, suffixes []string) bool {
+	if n[want] {
+		return true
+	}
+	for _, s := range suffixes {
+		if n[want+s] {
+			return true
+		}
+	}
+	return false
 }

@@ -19,7 +19,7 @@ func (f *file) writeRecord(d *wit.TypeDef, r *wit.Record) {
 	}
 	f.p("}\n")
 
-	codec := f.names.pick(name + "Codec")
+	codec := name + "Codec"
 	f.c("// %s lifts and lowers [%s].", codec, name)
 	f.c("var %s = %s(", codec, f.abi("Record"))
 	f.writeFields(name, fields)

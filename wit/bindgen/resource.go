@@ -12,8 +12,7 @@ const hostNote = "An error that a method returns is a trap: what a guest can han
 // the resource type.
 func (f *file) writeResource(d *wit.TypeDef) {
 	name := f.types[d]
-	f.b(comment(typeDoc(name, "resource", *d.Name, d.Docs), ""))
-	f.b(comment("\n"+hostNote, ""))
+	f.b(comment(typeDoc(name, "resource", *d.Name, d.Docs)+"\n\n"+hostNote, ""))
 	f.p("type %s interface {", name)
 	for i := range f.functions {
 		if fn := &f.functions[i]; fn.kind == method && fn.resource == d {

@@ -100,7 +100,7 @@ func (f *file) qualify(d *wit.TypeDef, suffix string) string {
 	if owner == f.iface {
 		return f.types[d] + suffix
 	}
-	return f.imports.bindings(f.g.packages[owner], owner) + "." + exported(*d.Name) + suffix
+	return f.imports.bindings(f.g.packages[owner], owner) + "." + f.g.typeNames(owner, names{})[d] + suffix
 }
 
 func isU8(t wit.Type) bool {
@@ -137,7 +137,7 @@ func witText(t wit.TypeDefKind) string {
 		}
 		return "tuple<" + strings.Join(elems, ", ") + ">"
 	case *wit.Own:
-		return "own<" + witText(t.Type) + ">"
+		return witText(t.Type)
 	case *wit.Borrow:
 		return "borrow<" + witText(t.Type) + ">"
 	case wit.Type:

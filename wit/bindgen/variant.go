@@ -33,8 +33,7 @@ func (f *file) writeVariant(d *wit.TypeDef, v *wit.Variant) {
 }
 
 func (f *file) writeVariantType(d *wit.TypeDef, name, tag string, cases []goCase) {
-	f.b(comment(typeDoc(name, "variant", *d.Name, d.Docs), ""))
-	f.b(comment("\nOnly the payload of the case that Tag names counts.", ""))
+	f.b(comment(typeDoc(name, "variant", *d.Name, d.Docs)+"\n\nOnly the payload of the case that Tag names counts.", ""))
 	f.p("type %s struct {", name)
 	f.p("\t// Tag says which case it is.\n\tTag %s", tag)
 	for _, c := range cases {
@@ -72,7 +71,7 @@ func (f *file) writeConstructors(name string, cases []goCase) {
 }
 
 func (f *file) writeVariantCodec(name string, cases []goCase) {
-	codec := f.names.pick(name + "Codec")
+	codec := name + "Codec"
 	f.c("// %s lifts and lowers [%s].", codec, name)
 	f.c("var %s = %s(", codec, f.abi("Variant"))
 	f.c("\tfunc(v %s) uint32 { return uint32(v.Tag) },", name)

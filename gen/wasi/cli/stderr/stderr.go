@@ -27,7 +27,7 @@ const InterfaceName = "wasi:cli/stderr@0.2.12"
 type Host interface {
 	// GetStderr returns the stream that diagnostics are written to.
 	//
-	//	get-stderr: func() -> own<output-stream>
+	//	get-stderr: func() -> output-stream
 	GetStderr(ctx context.Context) (streams.OutputStream, error)
 }
 

@@ -27,7 +27,7 @@ const InterfaceName = "wasi:cli/stdin@0.2.12"
 type Host interface {
 	// GetStdin returns the stream that standard input is read from.
 	//
-	//	get-stdin: func() -> own<input-stream>
+	//	get-stdin: func() -> input-stream
 	GetStdin(ctx context.Context) (streams.InputStream, error)
 }
 

@@ -27,7 +27,7 @@ const InterfaceName = "wasi:cli/stdout@0.2.12"
 type Host interface {
 	// GetStdout returns the stream that standard output is written to.
 	//
-	//	get-stdout: func() -> own<output-stream>
+	//	get-stdout: func() -> output-stream
 	GetStdout(ctx context.Context) (streams.OutputStream, error)
 }
 

@@ -19,6 +19,7 @@ const InterfaceName = "wasi:cli/terminal-output@0.2.12"
 
 // TerminalOutput is evidence that an output stream goes to a terminal. It has no
 // operations yet.
+//
 // An error that a method returns is a trap: what a guest can handle is part of the
 // result instead. Strings and byte slices in arguments, however deep, may be views of
 // the guest's memory: they are good until the method returns, and must not be changed.

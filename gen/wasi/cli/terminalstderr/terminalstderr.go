@@ -27,7 +27,7 @@ const InterfaceName = "wasi:cli/terminal-stderr@0.2.12"
 type Host interface {
 	// GetTerminalStderr returns the terminal that standard error goes to, or none.
 	//
-	//	get-terminal-stderr: func() -> option<own<terminal-output>>
+	//	get-terminal-stderr: func() -> option<terminal-output>
 	GetTerminalStderr(ctx context.Context) (abi.Option[terminaloutput.TerminalOutput], error)
 }
 

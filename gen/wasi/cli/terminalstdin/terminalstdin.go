@@ -27,7 +27,7 @@ const InterfaceName = "wasi:cli/terminal-stdin@0.2.12"
 type Host interface {
 	// GetTerminalStdin returns the terminal that standard input comes from, or none.
 	//
-	//	get-terminal-stdin: func() -> option<own<terminal-input>>
+	//	get-terminal-stdin: func() -> option<terminal-input>
 	GetTerminalStdin(ctx context.Context) (abi.Option[terminalinput.TerminalInput], error)
 }
 

@@ -27,7 +27,7 @@ const InterfaceName = "wasi:cli/terminal-stdout@0.2.12"
 type Host interface {
 	// GetTerminalStdout returns the terminal that standard output goes to, or none.
 	//
-	//	get-terminal-stdout: func() -> option<own<terminal-output>>
+	//	get-terminal-stdout: func() -> option<terminal-output>
 	GetTerminalStdout(ctx context.Context) (abi.Option[terminaloutput.TerminalOutput], error)
 }
 

@@ -44,13 +44,13 @@ type Host interface {
 	// SubscribeInstant returns a pollable that is ready once the clock has reached the
 	// instant.
 	//
-	//	subscribe-instant: func(when: instant) -> own<pollable>
+	//	subscribe-instant: func(when: instant) -> pollable
 	SubscribeInstant(ctx context.Context, when Instant) (poll.Pollable, error)
 
 	// SubscribeDuration returns a pollable that is ready once the duration has passed
 	// from now.
 	//
-	//	subscribe-duration: func(when: duration) -> own<pollable>
+	//	subscribe-duration: func(when: duration) -> pollable
 	SubscribeDuration(ctx context.Context, when Duration) (poll.Pollable, error)
 }
 

@@ -28,7 +28,7 @@ type Host interface {
 	// GetDirectories returns the open directories and the path that the program should
 	// know each by.
 	//
-	//	get-directories: func() -> list<tuple<own<descriptor>, string>>
+	//	get-directories: func() -> list<tuple<descriptor, string>>
 	GetDirectories(ctx context.Context) ([]abi.Tuple2[filesystemtypes.Descriptor, string], error)
 }
 

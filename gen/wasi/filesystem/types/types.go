@@ -183,6 +183,7 @@ type DescriptorStat struct {
 }
 
 // NewTimestamp is what to set a time to.
+//
 // Only the payload of the case that Tag names counts.
 type NewTimestamp struct {
 	// Tag says which case it is.
@@ -411,6 +412,7 @@ type MetadataHashValue struct {
 }
 
 // Descriptor is an open file or directory.
+//
 // An error that a method returns is a trap: what a guest can handle is part of the
 // result instead. Strings and byte slices in arguments, however deep, may be views of
 // the guest's memory: they are good until the method returns, and must not be changed.
@@ -418,17 +420,17 @@ type MetadataHashValue struct {
 type Descriptor interface {
 	// ReadViaStream returns a stream that reads the file from the offset on.
 	//
-	//	read-via-stream: func(offset: filesize) -> result<own<input-stream>, error-code>
+	//	read-via-stream: func(offset: filesize) -> result<input-stream, error-code>
 	ReadViaStream(ctx context.Context, offset Filesize) (abi.Result[streams.InputStream, ErrorCode], error)
 
 	// WriteViaStream returns a stream that writes to the file from the offset on.
 	//
-	//	write-via-stream: func(offset: filesize) -> result<own<output-stream>, error-code>
+	//	write-via-stream: func(offset: filesize) -> result<output-stream, error-code>
 	WriteViaStream(ctx context.Context, offset Filesize) (abi.Result[streams.OutputStream, ErrorCode], error)
 
 	// AppendViaStream returns a stream that writes at the file's end.
 	//
-	//	append-via-stream: func() -> result<own<output-stream>, error-code>
+	//	append-via-stream: func() -> result<output-stream, error-code>
 	AppendViaStream(ctx context.Context) (abi.Result[streams.OutputStream, ErrorCode], error)
 
 	// Advise tells how a range is going to be used.
@@ -474,7 +476,7 @@ type Descriptor interface {
 
 	// ReadDirectory returns a stream of the directory's entries, without `.` and `..`.
 	//
-	//	read-directory: func() -> result<own<directory-entry-stream>, error-code>
+	//	read-directory: func() -> result<directory-entry-stream, error-code>
 	ReadDirectory(ctx context.Context) (abi.Result[DirectoryEntryStream, ErrorCode], error)
 
 	// Sync waits until data and metadata are on the device.
@@ -510,7 +512,7 @@ type Descriptor interface {
 	// OpenAt opens a file or directory. It cannot be given more rights than this
 	// descriptor has.
 	//
-	//	open-at: func(path-flags: path-flags, path: string, open-flags: open-flags, flags: descriptor-flags) -> result<own<descriptor>, error-code>
+	//	open-at: func(path-flags: path-flags, path: string, open-flags: open-flags, flags: descriptor-flags) -> result<descriptor, error-code>
 	OpenAt(ctx context.Context, pathFlags PathFlags, path string, openFlags OpenFlags, flags DescriptorFlags) (abi.Result[Descriptor, ErrorCode], error)
 
 	// ReadlinkAt returns the target of a symbolic link.
@@ -564,6 +566,7 @@ type Descriptor interface {
 var DescriptorResource = abi.NewHostResource[Descriptor]("descriptor")
 
 // DirectoryEntryStream is the entries of a directory, one after another.
+//
 // An error that a method returns is a trap: what a guest can handle is part of the
 // result instead. Strings and byte slices in arguments, however deep, may be views of
 // the guest's memory: they are good until the method returns, and must not be changed.

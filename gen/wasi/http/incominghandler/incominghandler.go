@@ -36,7 +36,7 @@ func NewClient(inst *component.Instance) (*Client, error) {
 
 // Handle answers the request: the response, or an error, goes to response-out, once.
 //
-//	handle: func(request: own<incoming-request>, response-out: own<response-outparam>)
+//	handle: func(request: incoming-request, response-out: response-outparam)
 //
 // Errors are those of [component.Call]: a trap, an exit, or a closed instance.
 func (c *Client) Handle(ctx context.Context, request httptypes.IncomingRequest, responseOut httptypes.ResponseOutparam) error {

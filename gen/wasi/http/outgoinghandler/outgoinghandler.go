@@ -27,7 +27,7 @@ const InterfaceName = "wasi:http/outgoing-handler@0.2.12"
 type Host interface {
 	// Handle starts a request. The response arrives in the future returned.
 	//
-	//	handle: func(request: own<outgoing-request>, options: option<own<request-options>>) -> result<own<future-incoming-response>, error-code>
+	//	handle: func(request: outgoing-request, options: option<request-options>) -> result<future-incoming-response, error-code>
 	Handle(ctx context.Context, request httptypes.OutgoingRequest, options abi.Option[httptypes.RequestOptions]) (abi.Result[httptypes.FutureIncomingResponse, httptypes.ErrorCode], error)
 }
 

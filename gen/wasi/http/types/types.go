@@ -23,6 +23,7 @@ import (
 const InterfaceName = "wasi:http/types@0.2.12"
 
 // Method is a request's method.
+//
 // Only the payload of the case that Tag names counts.
 type Method struct {
 	// Tag says which case it is.
@@ -112,6 +113,7 @@ func MethodOther(v string) Method {
 }
 
 // Scheme is a URL's scheme.
+//
 // Only the payload of the case that Tag names counts.
 type Scheme struct {
 	// Tag says which case it is.
@@ -184,6 +186,7 @@ type FieldSizePayload struct {
 
 // ErrorCode is why a request or a response did not succeed. The names are those of RFC
 // 9209's proxy error types.
+//
 // Only the payload of the case that Tag names counts.
 type ErrorCode struct {
 	// Tag says which case it is.
@@ -527,6 +530,7 @@ func ErrorCodeInternalError(v abi.Option[string]) ErrorCode {
 }
 
 // HeaderError is why fields were not changed.
+//
 // Only the payload of the case that Tag names counts.
 type HeaderError struct {
 	// Tag says which case it is.
@@ -579,6 +583,7 @@ type FieldName = FieldKey
 type FieldValue = []byte
 
 // Fields is header or trailer fields: names, each with one or more values.
+//
 // An error that a method returns is a trap: what a guest can handle is part of the
 // result instead. Strings and byte slices in arguments, however deep, may be views of
 // the guest's memory: they are good until the method returns, and must not be changed.
@@ -616,7 +621,7 @@ type Fields interface {
 
 	// Clone returns a copy that can be changed.
 	//
-	//	clone: func() -> own<fields>
+	//	clone: func() -> fields
 	Clone(ctx context.Context) (Fields, error)
 
 	// Drop is called once, when the guest gives up its last owning handle or its
@@ -634,6 +639,7 @@ type Headers = Fields
 type Trailers = Fields
 
 // IncomingRequest is a request to this program.
+//
 // An error that a method returns is a trap: what a guest can handle is part of the
 // result instead. Strings and byte slices in arguments, however deep, may be views of
 // the guest's memory: they are good until the method returns, and must not be changed.
@@ -661,12 +667,12 @@ type IncomingRequest interface {
 
 	// Headers returns the headers, which cannot be changed.
 	//
-	//	headers: func() -> own<headers>
+	//	headers: func() -> headers
 	Headers(ctx context.Context) (Headers, error)
 
 	// Consume returns the body, once.
 	//
-	//	consume: func() -> result<own<incoming-body>>
+	//	consume: func() -> result<incoming-body>
 	Consume(ctx context.Context) (abi.Result[IncomingBody, abi.Unit], error)
 
 	// Drop is called once, when the guest gives up its last owning handle or its
@@ -678,6 +684,7 @@ type IncomingRequest interface {
 var IncomingRequestResource = abi.NewHostResource[IncomingRequest]("incoming-request")
 
 // OutgoingRequest is a request of this program.
+//
 // An error that a method returns is a trap: what a guest can handle is part of the
 // result instead. Strings and byte slices in arguments, however deep, may be views of
 // the guest's memory: they are good until the method returns, and must not be changed.
@@ -685,7 +692,7 @@ var IncomingRequestResource = abi.NewHostResource[IncomingRequest]("incoming-req
 type OutgoingRequest interface {
 	// Body returns the body, once.
 	//
-	//	body: func() -> result<own<outgoing-body>>
+	//	body: func() -> result<outgoing-body>
 	Body(ctx context.Context) (abi.Result[OutgoingBody, abi.Unit], error)
 
 	// Method returns the method.
@@ -730,7 +737,7 @@ type OutgoingRequest interface {
 
 	// Headers returns the headers, which cannot be changed.
 	//
-	//	headers: func() -> own<headers>
+	//	headers: func() -> headers
 	Headers(ctx context.Context) (Headers, error)
 
 	// Drop is called once, when the guest gives up its last owning handle or its
@@ -742,6 +749,7 @@ type OutgoingRequest interface {
 var OutgoingRequestResource = abi.NewHostResource[OutgoingRequest]("outgoing-request")
 
 // RequestOptions is how long a request may take.
+//
 // An error that a method returns is a trap: what a guest can handle is part of the
 // result instead. Strings and byte slices in arguments, however deep, may be views of
 // the guest's memory: they are good until the method returns, and must not be changed.
@@ -786,6 +794,7 @@ type RequestOptions interface {
 var RequestOptionsResource = abi.NewHostResource[RequestOptions]("request-options")
 
 // ResponseOutparam is where the response to a request goes.
+//
 // An error that a method returns is a trap: what a guest can handle is part of the
 // result instead. Strings and byte slices in arguments, however deep, may be views of
 // the guest's memory: they are good until the method returns, and must not be changed.
@@ -803,6 +812,7 @@ var ResponseOutparamResource = abi.NewHostResource[ResponseOutparam]("response-o
 type StatusCode = uint16
 
 // IncomingResponse is a response to this program.
+//
 // An error that a method returns is a trap: what a guest can handle is part of the
 // result instead. Strings and byte slices in arguments, however deep, may be views of
 // the guest's memory: they are good until the method returns, and must not be changed.
@@ -815,12 +825,12 @@ type IncomingResponse interface {
 
 	// Headers returns the headers, which cannot be changed.
 	//
-	//	headers: func() -> own<headers>
+	//	headers: func() -> headers
 	Headers(ctx context.Context) (Headers, error)
 
 	// Consume returns the body, once.
 	//
-	//	consume: func() -> result<own<incoming-body>>
+	//	consume: func() -> result<incoming-body>
 	Consume(ctx context.Context) (abi.Result[IncomingBody, abi.Unit], error)
 
 	// Drop is called once, when the guest gives up its last owning handle or its
@@ -832,6 +842,7 @@ type IncomingResponse interface {
 var IncomingResponseResource = abi.NewHostResource[IncomingResponse]("incoming-response")
 
 // IncomingBody is a body that is read.
+//
 // An error that a method returns is a trap: what a guest can handle is part of the
 // result instead. Strings and byte slices in arguments, however deep, may be views of
 // the guest's memory: they are good until the method returns, and must not be changed.
@@ -839,7 +850,7 @@ var IncomingResponseResource = abi.NewHostResource[IncomingResponse]("incoming-r
 type IncomingBody interface {
 	// Stream returns the stream to read it from, once.
 	//
-	//	stream: func() -> result<own<input-stream>>
+	//	stream: func() -> result<input-stream>
 	Stream(ctx context.Context) (abi.Result[streams.InputStream, abi.Unit], error)
 
 	// Drop is called once, when the guest gives up its last owning handle or its
@@ -851,6 +862,7 @@ type IncomingBody interface {
 var IncomingBodyResource = abi.NewHostResource[IncomingBody]("incoming-body")
 
 // FutureTrailers is trailers that arrive after a body.
+//
 // An error that a method returns is a trap: what a guest can handle is part of the
 // result instead. Strings and byte slices in arguments, however deep, may be views of
 // the guest's memory: they are good until the method returns, and must not be changed.
@@ -859,13 +871,13 @@ type FutureTrailers interface {
 	// Subscribe returns a pollable that is ready when the trailers have arrived or will
 	// not.
 	//
-	//	subscribe: func() -> own<pollable>
+	//	subscribe: func() -> pollable
 	Subscribe(ctx context.Context) (poll.Pollable, error)
 
 	// Get returns none until they have arrived; then, once, the trailers or the error;
 	// after that err.
 	//
-	//	get: func() -> option<result<result<option<own<trailers>>, error-code>>>
+	//	get: func() -> option<result<result<option<trailers>, error-code>>>
 	Get(ctx context.Context) (abi.Option[abi.Result[abi.Result[abi.Option[Trailers], ErrorCode], abi.Unit]], error)
 
 	// Drop is called once, when the guest gives up its last owning handle or its
@@ -877,6 +889,7 @@ type FutureTrailers interface {
 var FutureTrailersResource = abi.NewHostResource[FutureTrailers]("future-trailers")
 
 // OutgoingResponse is a response of this program.
+//
 // An error that a method returns is a trap: what a guest can handle is part of the
 // result instead. Strings and byte slices in arguments, however deep, may be views of
 // the guest's memory: they are good until the method returns, and must not be changed.
@@ -894,12 +907,12 @@ type OutgoingResponse interface {
 
 	// Headers returns the headers, which cannot be changed.
 	//
-	//	headers: func() -> own<headers>
+	//	headers: func() -> headers
 	Headers(ctx context.Context) (Headers, error)
 
 	// Body returns the body, once.
 	//
-	//	body: func() -> result<own<outgoing-body>>
+	//	body: func() -> result<outgoing-body>
 	Body(ctx context.Context) (abi.Result[OutgoingBody, abi.Unit], error)
 
 	// Drop is called once, when the guest gives up its last owning handle or its
@@ -911,6 +924,7 @@ type OutgoingResponse interface {
 var OutgoingResponseResource = abi.NewHostResource[OutgoingResponse]("outgoing-response")
 
 // OutgoingBody is a body that is written.
+//
 // An error that a method returns is a trap: what a guest can handle is part of the
 // result instead. Strings and byte slices in arguments, however deep, may be views of
 // the guest's memory: they are good until the method returns, and must not be changed.
@@ -918,7 +932,7 @@ var OutgoingResponseResource = abi.NewHostResource[OutgoingResponse]("outgoing-r
 type OutgoingBody interface {
 	// Write returns the stream to write it to, once.
 	//
-	//	write: func() -> result<own<output-stream>>
+	//	write: func() -> result<output-stream>
 	Write(ctx context.Context) (abi.Result[streams.OutputStream, abi.Unit], error)
 
 	// Drop is called once, when the guest gives up its last owning handle or its
@@ -930,6 +944,7 @@ type OutgoingBody interface {
 var OutgoingBodyResource = abi.NewHostResource[OutgoingBody]("outgoing-body")
 
 // FutureIncomingResponse is a response that is to arrive.
+//
 // An error that a method returns is a trap: what a guest can handle is part of the
 // result instead. Strings and byte slices in arguments, however deep, may be views of
 // the guest's memory: they are good until the method returns, and must not be changed.
@@ -938,13 +953,13 @@ type FutureIncomingResponse interface {
 	// Subscribe returns a pollable that is ready when the response has arrived or will
 	// not.
 	//
-	//	subscribe: func() -> own<pollable>
+	//	subscribe: func() -> pollable
 	Subscribe(ctx context.Context) (poll.Pollable, error)
 
 	// Get returns none until it has arrived; then, once, the response or the error;
 	// after that err.
 	//
-	//	get: func() -> option<result<result<own<incoming-response>, error-code>>>
+	//	get: func() -> option<result<result<incoming-response, error-code>>>
 	Get(ctx context.Context) (abi.Option[abi.Result[abi.Result[IncomingResponse, ErrorCode], abi.Unit]], error)
 
 	// Drop is called once, when the guest gives up its last owning handle or its
@@ -976,12 +991,12 @@ type Host interface {
 
 	// FieldsFromList makes fields of pairs of name and value, in their order.
 	//
-	//	from-list: static func(entries: list<tuple<field-name, field-value>>) -> result<own<fields>, header-error>
+	//	from-list: static func(entries: list<tuple<field-name, field-value>>) -> result<fields, header-error>
 	FieldsFromList(ctx context.Context, entries []abi.Tuple2[FieldName, FieldValue]) (abi.Result[Fields, HeaderError], error)
 
 	// NewOutgoingRequest makes a GET request without path, scheme and authority.
 	//
-	//	constructor(headers: own<headers>)
+	//	constructor(headers: headers)
 	NewOutgoingRequest(ctx context.Context, headers Headers) (OutgoingRequest, error)
 
 	// NewRequestOptions makes options that set nothing.
@@ -991,23 +1006,23 @@ type Host interface {
 
 	// ResponseOutparamSet gives the response, or the error that stands for it.
 	//
-	//	set: static func(param: own<response-outparam>, response: result<own<outgoing-response>, error-code>)
+	//	set: static func(param: response-outparam, response: result<outgoing-response, error-code>)
 	ResponseOutparamSet(ctx context.Context, param ResponseOutparam, response abi.Result[OutgoingResponse, ErrorCode]) error
 
 	// IncomingBodyFinish ends the reading and returns the trailers to come.
 	//
-	//	finish: static func(this: own<incoming-body>) -> own<future-trailers>
+	//	finish: static func(this: incoming-body) -> future-trailers
 	IncomingBodyFinish(ctx context.Context, this IncomingBody) (FutureTrailers, error)
 
 	// NewOutgoingResponse makes a response with status 200.
 	//
-	//	constructor(headers: own<headers>)
+	//	constructor(headers: headers)
 	NewOutgoingResponse(ctx context.Context, headers Headers) (OutgoingResponse, error)
 
 	// OutgoingBodyFinish ends the body, with trailers if there are any. A body that is
 	// dropped instead is cut off.
 	//
-	//	finish: static func(this: own<outgoing-body>, trailers: option<own<trailers>>) -> result<_, error-code>
+	//	finish: static func(this: outgoing-body, trailers: option<trailers>) -> result<_, error-code>
 	OutgoingBodyFinish(ctx context.Context, this OutgoingBody, trailers abi.Option[Trailers]) (abi.Result[abi.Unit, ErrorCode], error)
 }
 

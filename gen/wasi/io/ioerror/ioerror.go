@@ -18,6 +18,7 @@ import (
 const InterfaceName = "wasi:io/error@0.2.12"
 
 // Error is what went wrong in a stream's last operation.
+//
 // An error that a method returns is a trap: what a guest can handle is part of the
 // result instead. Strings and byte slices in arguments, however deep, may be views of
 // the guest's memory: they are good until the method returns, and must not be changed.

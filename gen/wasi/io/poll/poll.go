@@ -18,6 +18,7 @@ import (
 const InterfaceName = "wasi:io/poll@0.2.12"
 
 // Pollable is something that is ready or not yet.
+//
 // An error that a method returns is a trap: what a guest can handle is part of the
 // result instead. Strings and byte slices in arguments, however deep, may be views of
 // the guest's memory: they are good until the method returns, and must not be changed.

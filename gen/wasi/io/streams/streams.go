@@ -21,6 +21,7 @@ import (
 const InterfaceName = "wasi:io/streams@0.2.12"
 
 // StreamError is why a stream's operation did not succeed.
+//
 // Only the payload of the case that Tag names counts.
 type StreamError struct {
 	// Tag says which case it is.
@@ -62,6 +63,7 @@ func StreamErrorLastOperationFailed(v ioerror.Error) StreamError {
 func StreamErrorClosed() StreamError { return StreamError{Tag: StreamErrorTagClosed} }
 
 // InputStream is bytes to read.
+//
 // An error that a method returns is a trap: what a guest can handle is part of the
 // result instead. Strings and byte slices in arguments, however deep, may be views of
 // the guest's memory: they are good until the method returns, and must not be changed.
@@ -91,7 +93,7 @@ type InputStream interface {
 	// Subscribe returns a pollable that is ready when there is something to read, an
 	// end or an error.
 	//
-	//	subscribe: func() -> own<pollable>
+	//	subscribe: func() -> pollable
 	Subscribe(ctx context.Context) (poll.Pollable, error)
 
 	// Drop is called once, when the guest gives up its last owning handle or its
@@ -103,6 +105,7 @@ type InputStream interface {
 var InputStreamResource = abi.NewHostResource[InputStream]("input-stream")
 
 // OutputStream is bytes to write.
+//
 // An error that a method returns is a trap: what a guest can handle is part of the
 // result instead. Strings and byte slices in arguments, however deep, may be views of
 // the guest's memory: they are good until the method returns, and must not be changed.
@@ -137,7 +140,7 @@ type OutputStream interface {
 	// Subscribe returns a pollable that is ready when check-write would return more
 	// than 0, or an error.
 	//
-	//	subscribe: func() -> own<pollable>
+	//	subscribe: func() -> pollable
 	Subscribe(ctx context.Context) (poll.Pollable, error)
 
 	// WriteZeroes writes len zero bytes, which check-write must have allowed.

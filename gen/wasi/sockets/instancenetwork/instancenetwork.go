@@ -28,7 +28,7 @@ const InterfaceName = "wasi:sockets/instance-network@0.2.12"
 type Host interface {
 	// InstanceNetwork returns the network that the host has chosen.
 	//
-	//	instance-network: func() -> own<network>
+	//	instance-network: func() -> network
 	InstanceNetwork(ctx context.Context) (network.Network, error)
 }
 

@@ -20,6 +20,7 @@ import (
 const InterfaceName = "wasi:sockets/ip-name-lookup@0.2.12"
 
 // ResolveAddressStream is addresses, one after another.
+//
 // An error that a method returns is a trap: what a guest can handle is part of the
 // result instead. Strings and byte slices in arguments, however deep, may be views of
 // the guest's memory: they are good until the method returns, and must not be changed.
@@ -34,7 +35,7 @@ type ResolveAddressStream interface {
 	// Subscribe returns a pollable that is ready when resolve-next-address would not
 	// say would-block.
 	//
-	//	subscribe: func() -> own<pollable>
+	//	subscribe: func() -> pollable
 	Subscribe(ctx context.Context) (poll.Pollable, error)
 
 	// Drop is called once, when the guest gives up its last owning handle or its
@@ -55,7 +56,7 @@ type Host interface {
 	// ResolveAddresses starts to look a name up. An address written as text gives
 	// itself.
 	//
-	//	resolve-addresses: func(network: borrow<network>, name: string) -> result<own<resolve-address-stream>, error-code>
+	//	resolve-addresses: func(network: borrow<network>, name: string) -> result<resolve-address-stream, error-code>
 	ResolveAddresses(ctx context.Context, network network.Network, name string) (abi.Result[ResolveAddressStream, network.ErrorCode], error)
 }
 

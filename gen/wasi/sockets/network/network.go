@@ -19,6 +19,7 @@ import (
 const InterfaceName = "wasi:sockets/network@0.2.12"
 
 // Network is a network: the right to reach what it reaches.
+//
 // An error that a method returns is a trap: what a guest can handle is part of the
 // result instead. Strings and byte slices in arguments, however deep, may be views of
 // the guest's memory: they are good until the method returns, and must not be changed.
@@ -144,6 +145,7 @@ type IPv4Address = abi.Tuple4[uint8, uint8, uint8, uint8]
 type IPv6Address = abi.Tuple8[uint16, uint16, uint16, uint16, uint16, uint16, uint16, uint16]
 
 // IPAddress is an address of either version.
+//
 // Only the payload of the case that Tag names counts.
 type IPAddress struct {
 	// Tag says which case it is.
@@ -209,6 +211,7 @@ type IPv6SocketAddress struct {
 }
 
 // IPSocketAddress is an address of either version and a port.
+//
 // Only the payload of the case that Tag names counts.
 type IPSocketAddress struct {
 	// Tag says which case it is.

@@ -51,6 +51,7 @@ func (v ShutdownType) String() string {
 
 // TCPSocket is a TCP socket. What takes time comes in two parts, start and finish, with
 // subscribe between them.
+//
 // An error that a method returns is a trap: what a guest can handle is part of the
 // result instead. Strings and byte slices in arguments, however deep, may be views of
 // the guest's memory: they are good until the method returns, and must not be changed.
@@ -74,7 +75,7 @@ type TCPSocket interface {
 	// FinishConnect ends what start-connect began and returns the streams to read and
 	// to write.
 	//
-	//	finish-connect: func() -> result<tuple<own<input-stream>, own<output-stream>>, error-code>
+	//	finish-connect: func() -> result<tuple<input-stream, output-stream>, error-code>
 	FinishConnect(ctx context.Context) (abi.Result[abi.Tuple2[streams.InputStream, streams.OutputStream], network.ErrorCode], error)
 
 	// StartListen starts to listen on the bound address.
@@ -90,7 +91,7 @@ type TCPSocket interface {
 	// Accept takes the next connection: its socket and the streams to read and to
 	// write.
 	//
-	//	accept: func() -> result<tuple<own<tcp-socket>, own<input-stream>, own<output-stream>>, error-code>
+	//	accept: func() -> result<tuple<tcp-socket, input-stream, output-stream>, error-code>
 	Accept(ctx context.Context) (abi.Result[abi.Tuple3[TCPSocket, streams.InputStream, streams.OutputStream], network.ErrorCode], error)
 
 	// LocalAddress returns the address bound to.
@@ -191,7 +192,7 @@ type TCPSocket interface {
 	// Subscribe returns a pollable that is ready when what was started can be finished
 	// or a connection waits.
 	//
-	//	subscribe: func() -> own<pollable>
+	//	subscribe: func() -> pollable
 	Subscribe(ctx context.Context) (poll.Pollable, error)
 
 	// Shutdown ends one or both directions.

@@ -29,7 +29,7 @@ const InterfaceName = "wasi:sockets/tcp-create-socket@0.2.12"
 type Host interface {
 	// CreateTCPSocket makes a socket that is neither bound nor connected.
 	//
-	//	create-tcp-socket: func(address-family: ip-address-family) -> result<own<tcp-socket>, error-code>
+	//	create-tcp-socket: func(address-family: ip-address-family) -> result<tcp-socket, error-code>
 	CreateTCPSocket(ctx context.Context, addressFamily network.IPAddressFamily) (abi.Result[tcp.TCPSocket, network.ErrorCode], error)
 }
 

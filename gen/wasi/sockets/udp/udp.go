@@ -36,6 +36,7 @@ type OutgoingDatagram struct {
 }
 
 // UDPSocket is a UDP socket.
+//
 // An error that a method returns is a trap: what a guest can handle is part of the
 // result instead. Strings and byte slices in arguments, however deep, may be views of
 // the guest's memory: they are good until the method returns, and must not be changed.
@@ -54,7 +55,7 @@ type UDPSocket interface {
 	// Stream returns streams to receive and to send on, with one remote address or with
 	// any. Older streams end.
 	//
-	//	stream: func(remote-address: option<ip-socket-address>) -> result<tuple<own<incoming-datagram-stream>, own<outgoing-datagram-stream>>, error-code>
+	//	stream: func(remote-address: option<ip-socket-address>) -> result<tuple<incoming-datagram-stream, outgoing-datagram-stream>, error-code>
 	Stream(ctx context.Context, remoteAddress abi.Option[network.IPSocketAddress]) (abi.Result[abi.Tuple2[IncomingDatagramStream, OutgoingDatagramStream], network.ErrorCode], error)
 
 	// LocalAddress returns the address bound to.
@@ -104,7 +105,7 @@ type UDPSocket interface {
 
 	// Subscribe returns a pollable that is ready when what was started can be finished.
 	//
-	//	subscribe: func() -> own<pollable>
+	//	subscribe: func() -> pollable
 	Subscribe(ctx context.Context) (poll.Pollable, error)
 
 	// Drop is called once, when the guest gives up its last owning handle or its
@@ -116,6 +117,7 @@ type UDPSocket interface {
 var UDPSocketResource = abi.NewHostResource[UDPSocket]("udp-socket")
 
 // IncomingDatagramStream is datagrams to receive.
+//
 // An error that a method returns is a trap: what a guest can handle is part of the
 // result instead. Strings and byte slices in arguments, however deep, may be views of
 // the guest's memory: they are good until the method returns, and must not be changed.
@@ -128,7 +130,7 @@ type IncomingDatagramStream interface {
 
 	// Subscribe returns a pollable that is ready when a datagram has arrived.
 	//
-	//	subscribe: func() -> own<pollable>
+	//	subscribe: func() -> pollable
 	Subscribe(ctx context.Context) (poll.Pollable, error)
 
 	// Drop is called once, when the guest gives up its last owning handle or its
@@ -140,6 +142,7 @@ type IncomingDatagramStream interface {
 var IncomingDatagramStreamResource = abi.NewHostResource[IncomingDatagramStream]("incoming-datagram-stream")
 
 // OutgoingDatagramStream is datagrams to send.
+//
 // An error that a method returns is a trap: what a guest can handle is part of the
 // result instead. Strings and byte slices in arguments, however deep, may be views of
 // the guest's memory: they are good until the method returns, and must not be changed.
@@ -158,7 +161,7 @@ type OutgoingDatagramStream interface {
 	// Subscribe returns a pollable that is ready when check-send would return more than
 	// 0.
 	//
-	//	subscribe: func() -> own<pollable>
+	//	subscribe: func() -> pollable
 	Subscribe(ctx context.Context) (poll.Pollable, error)
 
 	// Drop is called once, when the guest gives up its last owning handle or its

@@ -29,7 +29,7 @@ const InterfaceName = "wasi:sockets/udp-create-socket@0.2.12"
 type Host interface {
 	// CreateUDPSocket makes a socket that is not bound.
 	//
-	//	create-udp-socket: func(address-family: ip-address-family) -> result<own<udp-socket>, error-code>
+	//	create-udp-socket: func(address-family: ip-address-family) -> result<udp-socket, error-code>
 	CreateUDPSocket(ctx context.Context, addressFamily network.IPAddressFamily) (abi.Result[udp.UDPSocket, network.ErrorCode], error)
 }
 

@@ -22,6 +22,7 @@ import (
 const InterfaceName = "wasi:nn/graph@0.2.0-rc-2024-06-25"
 
 // Graph is a loaded model.
+//
 // An error that a method returns is a trap: what a guest can handle is part of the
 // result instead. Strings and byte slices in arguments, however deep, may be views of
 // the guest's memory: they are good until the method returns, and must not be changed.
@@ -29,7 +30,7 @@ const InterfaceName = "wasi:nn/graph@0.2.0-rc-2024-06-25"
 type Graph interface {
 	// InitExecutionContext makes a context in which this model computes.
 	//
-	//	init-execution-context: func() -> result<own<graph-execution-context>, own<error>>
+	//	init-execution-context: func() -> result<graph-execution-context, error>
 	InitExecutionContext(ctx context.Context) (abi.Result[inference.GraphExecutionContext, nnerrors.Error], error)
 
 	// Drop is called once, when the guest gives up its last owning handle or its
@@ -118,13 +119,13 @@ type GraphBuilder = []byte
 type Host interface {
 	// Load loads a model from its bytes.
 	//
-	//	load: func(builder: list<graph-builder>, encoding: graph-encoding, target: execution-target) -> result<own<graph>, own<error>>
+	//	load: func(builder: list<graph-builder>, encoding: graph-encoding, target: execution-target) -> result<graph, error>
 	Load(ctx context.Context, builder []GraphBuilder, encoding GraphEncoding, target ExecutionTarget) (abi.Result[Graph, nnerrors.Error], error)
 
 	// LoadByName loads a model that the host knows by name. Which names there are, and
 	// what they stand for, is for the host to say.
 	//
-	//	load-by-name: func(name: string) -> result<own<graph>, own<error>>
+	//	load-by-name: func(name: string) -> result<graph, error>
 	LoadByName(ctx context.Context, name string) (abi.Result[Graph, nnerrors.Error], error)
 }
 

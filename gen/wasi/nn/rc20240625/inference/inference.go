@@ -21,6 +21,7 @@ const InterfaceName = "wasi:nn/inference@0.2.0-rc-2024-06-25"
 
 // GraphExecutionContext is a place where one model computes: set its inputs, compute,
 // get its outputs.
+//
 // An error that a method returns is a trap: what a guest can handle is part of the
 // result instead. Strings and byte slices in arguments, however deep, may be views of
 // the guest's memory: they are good until the method returns, and must not be changed.
@@ -28,17 +29,17 @@ const InterfaceName = "wasi:nn/inference@0.2.0-rc-2024-06-25"
 type GraphExecutionContext interface {
 	// SetInput sets the input of this name, and consumes the tensor.
 	//
-	//	set-input: func(name: string, tensor: own<tensor>) -> result<_, own<error>>
+	//	set-input: func(name: string, tensor: tensor) -> result<_, error>
 	SetInput(ctx context.Context, name string, tensor tensor.Tensor) (abi.Result[abi.Unit, nnerrors.Error], error)
 
 	// Compute runs the model on the inputs set before.
 	//
-	//	compute: func() -> result<_, own<error>>
+	//	compute: func() -> result<_, error>
 	Compute(ctx context.Context) (abi.Result[abi.Unit, nnerrors.Error], error)
 
 	// GetOutput returns the output of this name from the last run.
 	//
-	//	get-output: func(name: string) -> result<own<tensor>, own<error>>
+	//	get-output: func(name: string) -> result<tensor, error>
 	GetOutput(ctx context.Context, name string) (abi.Result[tensor.Tensor, nnerrors.Error], error)
 
 	// Drop is called once, when the guest gives up its last owning handle or its

@@ -24,6 +24,7 @@ const InterfaceName = "wasi:nn/inference@0.2.0-rc-2024-10-28"
 type NamedTensor = abi.Tuple2[string, tensor.Tensor]
 
 // GraphExecutionContext is a place where one model computes.
+//
 // An error that a method returns is a trap: what a guest can handle is part of the
 // result instead. Strings and byte slices in arguments, however deep, may be views of
 // the guest's memory: they are good until the method returns, and must not be changed.
@@ -32,7 +33,7 @@ type GraphExecutionContext interface {
 	// Compute runs the model on the inputs, which it consumes, and returns all outputs
 	// in the model's order.
 	//
-	//	compute: func(inputs: list<named-tensor>) -> result<list<named-tensor>, own<error>>
+	//	compute: func(inputs: list<named-tensor>) -> result<list<named-tensor>, error>
 	Compute(ctx context.Context, inputs []NamedTensor) (abi.Result[[]NamedTensor, nnerrors.Error], error)
 
 	// Drop is called once, when the guest gives up its last owning handle or its

@@ -65,6 +65,7 @@ func (v TensorType) String() string {
 type TensorData = []byte
 
 // Tensor is an array of numbers. It does not change once made.
+//
 // An error that a method returns is a trap: what a guest can handle is part of the
 // result instead. Strings and byte slices in arguments, however deep, may be views of
 // the guest's memory: they are good until the method returns, and must not be changed.
