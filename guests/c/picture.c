@@ -36,8 +36,8 @@ static bool read_number(FILE *f, uint32_t *number) {
 }
 
 static bool read_header(FILE *f, pgm_header *h) {
-  return fgetc(f) == 'P' && fgetc(f) == '5' && read_number(f, &h->width) && read_number(f, &h->height) &&
-         read_number(f, &h->maxval);
+  return fgetc(f) == 'P' && fgetc(f) == '5' && is_space(fgetc(f)) && read_number(f, &h->width) &&
+         read_number(f, &h->height) && read_number(f, &h->maxval);
 }
 
 static bool side_is_good(uint32_t side) { return side > 0 && side <= MAX_SIDE && side % PICTURE_SIDE == 0; }
@@ -63,7 +63,7 @@ static uint64_t read_boxes(FILE *f, const pgm_header *h, uint64_t sums[PICTURE_V
 static bool decode(FILE *f, const char *path, float values[PICTURE_VALUES]) {
   pgm_header h;
   if (!read_header(f, &h)) {
-    printf("error picture %s: not a binary PGM file\n", path);
+    printf("error picture %s: %s\n", path, ferror(f) ? "cannot be read" : "not a binary PGM file");
     return false;
   }
   if (!side_is_good(h.width) || !side_is_good(h.height)) {
@@ -77,6 +77,10 @@ static bool decode(FILE *f, const char *path, float values[PICTURE_VALUES]) {
   }
   uint64_t sums[PICTURE_VALUES];
   uint64_t missing = read_boxes(f, &h, sums);
+  if (ferror(f)) {
+    printf("error picture %s: cannot be read\n", path);
+    return false;
+  }
   if (missing > 0) {
     printf("error picture %s: %" PRIu64 " of %" PRIu64 " pixels are missing\n", path, missing, (uint64_t)h.width * h.height);
     return false;

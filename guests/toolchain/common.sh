@@ -3,7 +3,10 @@
 suite=trixie
 
 # These decide what the guests' bytes are, so debs.lock and npm.lock pin them by version and sha256.
-compilers=(clang-19 lld-19 libllvm19 libclang-cpp19 libclang-common-19-dev libclang-rt-19-dev-wasm32 wasi-libc)
+compilers=(
+  clang-19 lld-19 libllvm19 libclang-cpp19 libclang-common-19-dev libclang-rt-19-dev-wasm32 wasi-libc
+  rustc libstd-rust-1.85 libstd-rust-dev-wasm32
+)
 npm_packages=(
   @bytecodealliance/jco@1.35.0            # the preview 1 adapter
   @bytecodealliance/jco-transpile@0.15.0  # wasm-tools, as a component that Node runs

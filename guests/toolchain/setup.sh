@@ -2,7 +2,7 @@
 # setup.sh: put the guests' toolchain into the cache folder and print its path.
 #
 # Nothing is installed: Debian packages and npm tarballs are unpacked below WASINN_CACHE (default: the user's cache
-# folder), about 400 MB, once per version of the lock files. It needs no root, about 25 s, and then nothing but the folder.
+# folder), about 730 MB, once per version of the lock files. It needs no root, about 20 s, and then nothing but the folder.
 set -euo pipefail
 cd "$(dirname "$0")"
 . ./common.sh
@@ -46,6 +46,22 @@ while read -r sum package; do
   mkdir -p "$dir"
   tar -xzf "$tgz" -C "$dir" --strip-components 1
 done < <(grep -v '^#' npm.lock)
+
+# bin/NAME runs a compiler with the C library that it was built for. The driver clang only compiles here: left to link, it
+# would run any wasm-opt that it finds, and the result would depend on that.
+mkdir "$work/toolchain/bin"
+wrap() {
+  cat > "$work/toolchain/bin/$1" <<WRAPPER
+#!/bin/bash
+T=\$(dirname "\$(dirname "\$(realpath "\$0")")")
+lib=\$T/usr/lib/x86_64-linux-gnu
+exec "\$lib/ld-linux-x86-64.so.2" --library-path "\$lib:\$T/usr/lib/llvm-19/lib" "\$T/$2" $3 "\$@"
+WRAPPER
+  chmod +x "$work/toolchain/bin/$1"
+}
+wrap clang usr/lib/llvm-19/bin/clang '--target=wasm32-wasi -resource-dir "$T/usr/lib/llvm-19/lib/clang/19" --sysroot="$T/usr" -c'
+wrap wasm-ld usr/lib/llvm-19/bin/wasm-ld ''
+wrap rustc usr/bin/rustc '--sysroot "$T/usr" -C linker="$T/bin/wasm-ld" --target wasm32-wasip1'
 
 chmod -R u+w "$work/toolchain"
 mv -T "$work/toolchain" "$out" 2> /dev/null || [ -d "$out" ] # another set-up was faster
