@@ -1,0 +1,270 @@
+//go:build cgo && (linux || darwin)
+
+package onnxruntime
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+	"unsafe"
+
+	"github.com/wasinn/wasinn/backends"
+	"github.com/wasinn/wasinn/backends/onnxruntime/internal/ortshim"
+)
+
+// execution is a context for computations.
+type execution struct {
+	g     *graph
+	run   *ortshim.Run // nil once closed
+	watch watch
+	seen  []uint64 // per accepted input, the turn it was last given in
+	turn  uint64
+}
+
+var _ backends.ExecutionContext = (*execution)(nil)
+
+func newExecution(g *graph, run *ortshim.Run) *execution {
+	return &execution{g: g, run: run, watch: watch{run: run}, seen: make([]uint64, len(g.accepts))}
+}
+
+// Close releases the context. Calls after the first do nothing.
+func (e *execution) Close() error {
+	if e.run == nil {
+		return nil
+	}
+	e.watch.close()
+	e.run.Release()
+	e.run = nil
+	e.g.release()
+	return nil
+}
+
+// Compute runs the model once.
+func (e *execution) Compute(ctx context.Context, inputs []backends.NamedTensor) ([]backends.NamedTensor, error) {
+	if e.run == nil {
+		return nil, backends.Errorf(backends.InvalidArgument, "the execution context is closed")
+	}
+	if ctx.Err() != nil {
+		return nil, stopped(ctx, "computing")
+	}
+	if err := e.feed(inputs); err != nil {
+		return nil, err
+	}
+	if err := e.run.Compute(len(inputs), e.watch.follow(ctx)); err != nil {
+		return nil, runError(ctx, err)
+	}
+	return e.collect()
+}
+
+// feed checks the inputs and hands them to the run. The error is *backends.Error.
+func (e *execution) feed(inputs []backends.NamedTensor) error {
+	e.turn++
+	required := 0
+	for slot := range inputs {
+		in := &inputs[slot]
+		i, ok := e.index(slot, in.Name)
+		switch {
+		case !ok:
+			return e.discard(backends.Errorf(backends.InvalidArgument, "there is no input %q, %s", in.Name, e.g.names()))
+		case e.seen[i] == e.turn:
+			return e.discard(backends.Errorf(backends.InvalidArgument, "input %q is given twice", in.Name))
+		case in.Tensor == nil:
+			return e.discard(backends.Errorf(backends.InvalidArgument, "input %q is given without a tensor", in.Name))
+		}
+		e.seen[i] = e.turn
+		if i < len(e.g.inputs) {
+			required++
+		}
+		dims, ok := e.g.accepts[i].fit(in.Tensor)
+		if !ok {
+			return e.discard(e.g.accepts[i].mismatch(in.Tensor))
+		}
+		e.run.Feed(slot, i, int(in.Tensor.Type()), dims, aligned(in.Tensor))
+	}
+	if required < len(e.g.inputs) {
+		return e.discard(e.missing())
+	}
+	return nil
+}
+
+// discard lets go of what feed has handed over when there will be no run.
+func (e *execution) discard(err *backends.Error) error {
+	e.run.Discard()
+	return err
+}
+
+// index finds the accepted input of a name, which most callers give in order.
+func (e *execution) index(slot int, name string) (int, bool) {
+	if slot < len(e.g.accepts) && e.g.accepts[slot].Name == name {
+		return slot, true
+	}
+	i, ok := e.g.byName[name]
+	return i, ok
+}
+
+func (e *execution) missing() *backends.Error {
+	var names []string
+	for i, in := range e.g.inputs {
+		if e.seen[i] != e.turn {
+			names = append(names, fmt.Sprintf("%q", in.Name))
+		}
+	}
+	return backends.Errorf(backends.InvalidArgument, "missing input %s, %s", listed(names), e.g.names())
+}
+
+// fit tells whether a tensor is what the input takes, and with which dimensions
+// ONNX Runtime is to see it.
+func (a *accepted) fit(t *backends.Tensor) ([]uint32, bool) {
+	dims := t.Dims()
+	if t.Type() != a.Type {
+		return nil, false
+	}
+	if a.anyShape {
+		return dims, true
+	}
+	if len(a.Dims) == 0 && len(dims) == 1 && dims[0] == 1 {
+		return nil, true // wasi-nn has no other way to write a scalar
+	}
+	if len(dims) != len(a.Dims) {
+		return nil, false
+	}
+	for i, d := range a.Dims {
+		if d >= 0 && d != int64(dims[i]) {
+			return nil, false
+		}
+	}
+	return dims, true
+}
+
+func (a *accepted) mismatch(t *backends.Tensor) *backends.Error {
+	return backends.Errorf(backends.InvalidArgument, "input %q takes a tensor %s, found %s%v", a.Name, shapeText(a.TensorInfo, a.anyShape), t.Type(), t.Dims())
+}
+
+// shapeText writes a declared tensor as in FP32[1 3 ? ?].
+func shapeText(t backends.TensorInfo, anyShape bool) string {
+	if anyShape {
+		return t.Type.String() + " of any shape"
+	}
+	sizes := make([]string, len(t.Dims))
+	for i, d := range t.Dims {
+		sizes[i] = "?"
+		if d >= 0 {
+			sizes[i] = fmt.Sprint(d)
+		}
+	}
+	return t.Type.String() + "[" + strings.Join(sizes, " ") + "]"
+}
+
+// names lists the model's inputs for an error's reader.
+func (g *graph) names() string {
+	if len(g.accepts) == 0 {
+		return "the model has no inputs"
+	}
+	names := make([]string, len(g.accepts))
+	for i, in := range g.accepts {
+		names[i] = fmt.Sprintf("%q", in.Name)
+	}
+	return "the model has " + listed(names)
+}
+
+// listed joins names, but not hundreds.
+func listed(names []string) string {
+	const most = 16
+	if len(names) > most {
+		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}
+
+// aligned are a tensor's bytes at an address that fits its elements. A view into
+// a larger buffer may start anywhere, and C++ may not read a float there.
+func aligned(t *backends.Tensor) []byte {
+	data := t.Data()
+	size := uintptr(t.Type().Size())
+	if uintptr(unsafe.Pointer(unsafe.SliceData(data)))%size == 0 {
+		return data
+	}
+	buffer := make([]uint64, (len(data)+7)/8)
+	copied := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(buffer))), len(data))
+	copy(copied, data)
+	return copied
+}
+
+// collect makes tensors of the run's outputs.
+func (e *execution) collect() ([]backends.NamedTensor, error) {
+	results := make([]backends.NamedTensor, len(e.g.outputs))
+	for i := range results {
+		t, err := e.tensor(i)
+		if err != nil {
+			e.dropFrom(i+1, results[:i])
+			return nil, err
+		}
+		results[i] = backends.NamedTensor{Name: e.g.outputs[i].Name, Tensor: t}
+	}
+	return results, nil
+}
+
+// dropFrom releases the outputs that were made and those from the given index on.
+func (e *execution) dropFrom(index int, made []backends.NamedTensor) {
+	for _, m := range made {
+		m.Tensor.Release()
+	}
+	for i := index; i < len(e.g.outputs); i++ {
+		if out := e.run.Output(i); out.Owner != nil {
+			out.Owner.Free()
+		}
+	}
+}
+
+// tensor makes a tensor of one output. The error is *backends.Error.
+func (e *execution) tensor(i int) (*backends.Tensor, error) {
+	out := e.run.Output(i)
+	dims, ok := e.dims(i, out.Dims)
+	var t *backends.Tensor
+	var err error
+	switch {
+	case !ok:
+		err = backends.Errorf(backends.TooLarge, "a dimension of %v is more than wasi-nn can say", out.Dims)
+	case out.Owner == nil:
+		data := make([]byte, len(out.Data))
+		copy(data, out.Data)
+		t, err = backends.NewTensor(dims, backends.ElementType(out.Type), data)
+	default:
+		t, err = backends.NewOwnedTensor(dims, backends.ElementType(out.Type), out.Data, out.Owner.Free)
+	}
+	if err == nil {
+		return t, nil
+	}
+	if out.Owner != nil {
+		out.Owner.Free()
+	}
+	return nil, backends.Errorf(codeOf(err), "output %q: %w", e.g.outputs[i].Name, err)
+}
+
+// dims are the dimensions of an output: the graph's own when they are fixed.
+func (e *execution) dims(i int, found []int64) ([]uint32, bool) {
+	if dims := e.g.fixedDims[i]; equalDims(dims, found) {
+		return dims, true
+	}
+	dims := make([]uint32, len(found))
+	for k, d := range found {
+		if d < 0 || d > math.MaxUint32 {
+			return nil, false
+		}
+		dims[k] = uint32(d)
+	}
+	return dims, true
+}
+
+func equalDims(dims []uint32, found []int64) bool {
+	if dims == nil || len(dims) != len(found) {
+		return false
+	}
+	for i, d := range found {
+		if int64(dims[i]) != d {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,249 @@
+//go:build cgo && (linux || darwin)
+
+package onnxruntime
+
+import (
+	"context"
+	"math"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/wasinn/wasinn/backends"
+	"github.com/wasinn/wasinn/backends/onnxruntime/internal/onnxfile"
+	"github.com/wasinn/wasinn/backends/onnxruntime/internal/ortshim"
+)
+
+// load makes a graph of a model that has been checked.
+func (b *Backend) load(ctx context.Context, model *onnxfile.Model, load backends.LoadOptions) (backends.Graph, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, stopped(ctx, "loading")
+	}
+	eng, err := b.engine()
+	if err != nil {
+		return nil, hostError(backends.RuntimeError, err, "this host has no usable ONNX Runtime")
+	}
+	gpu, err := b.wantsGPU(eng, load.Target)
+	if err != nil {
+		return nil, err
+	}
+	opts, err := eng.optionsFor(b.cfg, load)
+	if err != nil {
+		return nil, hostError(backends.RuntimeError, err, "ONNX Runtime takes no options")
+	}
+	defer opts.Destroy()
+	if gpu {
+		if err := appendCUDA(opts, b.cfg.GPUDevice); err != nil {
+			return nil, hostError(backends.RuntimeError, gpuError(err), "the GPU does not work")
+		}
+	}
+	if len(model.External) > 0 {
+		if err := opts.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", filepath.Dir(load.Path)); err != nil {
+			return nil, hostError(backends.RuntimeError, err, "ONNX Runtime takes no folder of external data")
+		}
+	}
+	session, err := eng.newSession(ctx, model.Bytes, opts)
+	if err != nil {
+		return nil, loadError(ctx, err, load.Path)
+	}
+	g, err := newGraph(session)
+	if err != nil {
+		return nil, err // not g, which would be a Graph that holds nil
+	}
+	return g, nil
+}
+
+// wantsGPU decides where a graph runs. The error is *backends.Error.
+func (b *Backend) wantsGPU(eng *engine, target backends.Target) (bool, error) {
+	if b.cfg.GPU == GPUOff {
+		if target == backends.GPU {
+			return false, backends.Errorf(backends.UnsupportedOperation, "target gpu: this host runs models on the CPU only (--gpu off)")
+		}
+		return false, nil
+	}
+	reason := eng.probeGPU(b.cfg)
+	switch {
+	case reason == nil:
+		return true, nil
+	case b.cfg.GPU == GPURequire:
+		return false, hostError(backends.UnsupportedOperation, reason, "this host runs models on a GPU only (--gpu require), and none works")
+	}
+	b.sayFallback(reason)
+	return false, nil
+}
+
+// newSession creates the session and stops when ctx ends.
+func (e *engine) newSession(ctx context.Context, model []byte, opts *options) (*ortshim.Session, error) {
+	done := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(done)
+		_ = e.lib.CancelLoad(opts.pointer) // loading then runs to its end
+	})
+	session, err := e.lib.NewSession(model, opts.pointer)
+	if !stop() {
+		<-done // it uses opts, which the caller is about to destroy
+	}
+	return session, err
+}
+
+// graph is a loaded model.
+type graph struct {
+	session   *ortshim.Session
+	inputs    []backends.TensorInfo // those a computation must have
+	outputs   []backends.TensorInfo
+	accepts   []accepted     // inputs, then those with a default in the model
+	byName    map[string]int // index in accepts
+	fixedDims [][]uint32     // of each output; nil when a size is open
+
+	mu     sync.Mutex
+	users  int // the graph itself until Close, and its contexts
+	closed bool
+}
+
+// accepted is an input as computations check it.
+type accepted struct {
+	backends.TensorInfo
+	anyShape bool
+}
+
+var (
+	_ backends.Graph     = (*graph)(nil)
+	_ backends.Describer = (*graph)(nil)
+)
+
+// newGraph takes the session over. The error is *backends.Error.
+func newGraph(session *ortshim.Session) (*graph, error) {
+	g := &graph{session: session, users: 1, byName: make(map[string]int)}
+	if err := g.describe(); err != nil {
+		session.Release()
+		return nil, err
+	}
+	return g, nil
+}
+
+// describe fills in inputs and outputs, and refuses what no tensor can carry.
+func (g *graph) describe() error {
+	for i, info := range slices.Concat(g.session.Inputs, g.session.Overridable) {
+		t, err := tensorInfo("input", info)
+		if err != nil {
+			return err
+		}
+		if i < len(g.session.Inputs) {
+			g.inputs = append(g.inputs, t)
+		}
+		g.byName[info.Name] = i
+		g.accepts = append(g.accepts, accepted{t, !info.HasShape})
+	}
+	for _, info := range g.session.Outputs {
+		t, err := tensorInfo("output", info)
+		if err != nil {
+			return err
+		}
+		g.outputs = append(g.outputs, t)
+		g.fixedDims = append(g.fixedDims, fixedDims(info))
+	}
+	return nil
+}
+
+var kindNames = [...]string{"a value of unknown kind", "a tensor", "a sequence", "a map", "an opaque value", "a sparse tensor", "an optional value"}
+
+// tensorInfo describes an input or output. The error is *backends.Error.
+func tensorInfo(side string, info ortshim.Info) (backends.TensorInfo, error) {
+	if info.Kind != ortshim.TensorKind {
+		kind := kindNames[0]
+		if int(info.Kind) < len(kindNames) {
+			kind = kindNames[info.Kind]
+		}
+		return backends.TensorInfo{}, backends.Errorf(backends.UnsupportedOperation, "%s %q of the model is %s, wasi-nn has tensors only", side, info.Name, kind)
+	}
+	t := backends.TensorInfo{Name: info.Name, Type: backends.ElementType(info.Type)}
+	if info.Type < 0 || info.Type > math.MaxUint8 || t.Type.Size() == 0 {
+		return t, backends.Errorf(backends.UnsupportedOperation, "%s %q of the model is a tensor of %s, whose elements have no fixed size here", side, info.Name, t.Type)
+	}
+	if info.Rank > backends.MaxRank {
+		return t, backends.Errorf(backends.UnsupportedOperation, "%s %q of the model has %d dimensions, at most %d are supported", side, info.Name, info.Rank, backends.MaxRank)
+	}
+	if info.HasShape {
+		t.Dims = append(make([]int64, 0, len(info.Dims)), info.Dims...)
+	}
+	return t, nil
+}
+
+// fixedDims are the dimensions of an output whose shape the model fixes, else nil.
+func fixedDims(info ortshim.Info) []uint32 {
+	if !info.HasShape {
+		return nil
+	}
+	dims := make([]uint32, len(info.Dims))
+	for i, d := range info.Dims {
+		if d < 0 || d > math.MaxUint32 {
+			return nil
+		}
+		dims[i] = uint32(d)
+	}
+	return dims
+}
+
+// Inputs returns what a computation must be given, in the model's order.
+func (g *graph) Inputs() []backends.TensorInfo { return cloneInfos(g.inputs) }
+
+// Outputs returns what a computation gives, in the model's order.
+func (g *graph) Outputs() []backends.TensorInfo { return cloneInfos(g.outputs) }
+
+func cloneInfos(infos []backends.TensorInfo) []backends.TensorInfo {
+	infos = slices.Clone(infos)
+	for i := range infos {
+		infos[i].Dims = slices.Clone(infos[i].Dims)
+	}
+	return infos
+}
+
+// NewContext prepares computations. The session lives until the context is
+// closed, even when the graph is closed before.
+func (g *graph) NewContext(ctx context.Context) (backends.ExecutionContext, error) {
+	if ctx.Err() != nil {
+		return nil, stopped(ctx, "preparing a computation")
+	}
+	if !g.retain() {
+		return nil, backends.Errorf(backends.InvalidArgument, "the graph is closed")
+	}
+	run, err := g.session.NewRun()
+	if err != nil {
+		g.release()
+		return nil, hostError(backends.RuntimeError, err, "no memory for a computation")
+	}
+	return newExecution(g, run), nil
+}
+
+// Close ends the graph's own use of the session. Calls after the first do
+// nothing.
+func (g *graph) Close() error {
+	g.mu.Lock()
+	again := g.closed
+	g.closed = true
+	g.mu.Unlock()
+	if !again {
+		g.release()
+	}
+	return nil
+}
+
+func (g *graph) retain() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return false
+	}
+	g.users++
+	return true
+}
+
+func (g *graph) release() {
+	g.mu.Lock()
+	g.users--
+	last := g.users == 0
+	g.mu.Unlock()
+	if last {
+		g.session.Release()
+	}
+}

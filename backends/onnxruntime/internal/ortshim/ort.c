@@ -1,0 +1,279 @@
+#include "ort.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "slots.h"
+#include "_cgo_export.h"
+
+#define DECLARE(slot, result, name, parameters) typedef result(*name##_fn) parameters; enum { name##_slot = slot };
+ORT_SLOTS(DECLARE)
+#define CALL(lib, name) ((name##_fn)(lib)->api[name##_slot])
+
+typedef struct {
+  const void *(*GetApi)(uint32_t version);
+  const char *(*GetVersionString)(void);
+} api_base;
+
+static const api_base *base_of(void *handle) {
+  const api_base *(*get)(void) = (const api_base *(*)(void))dlsym(handle, "OrtGetApiBase");
+  return get ? get() : NULL;
+}
+
+// ort_open returns what is wrong with the file, in words that live until the
+// next dlerror, or NULL.
+const char *ort_open(const char *path, ort_lib *lib, const char **version) {
+  lib->handle = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
+  if (!lib->handle) return dlerror();
+  const api_base *base = base_of(lib->handle);
+  if (!base) return "no function OrtGetApiBase in it";
+  *version = base->GetVersionString();
+  return NULL;
+}
+
+void ort_close(ort_lib *lib) {
+  if (lib->handle) dlclose(lib->handle);
+  lib->handle = NULL;
+}
+
+bool ort_get_api(ort_lib *lib) {
+  lib->api = base_of(lib->handle)->GetApi(ORT_API);
+  return lib->api != NULL;
+}
+
+static void log_to_go(void *param, OrtLoggingLevel level, const char *category, const char *id, const char *location, const char *message) {
+  (void)param, (void)id;
+  ortshimLog((int)level, (char *)category, (char *)location, (char *)message);
+}
+
+static void log_nothing(void *param, OrtLoggingLevel level, const char *category, const char *id, const char *location, const char *message) {
+  (void)param, (void)level, (void)category, (void)id, (void)location, (void)message;
+}
+
+static OrtStatus *set_pools(const ort_lib *lib, OrtThreadingOptions *pools, int intra, int inter, bool spin) {
+  OrtStatus *s = CALL(lib, SetGlobalIntraOpNumThreads)(pools, intra);
+  if (!s) s = CALL(lib, SetGlobalInterOpNumThreads)(pools, inter);
+  if (!s) s = CALL(lib, SetGlobalSpinControl)(pools, spin);
+  return s;
+}
+
+// ort_start makes the process's one environment. ONNX Runtime hands the same
+// one to everybody who asks for an environment after this.
+OrtStatus *ort_start(ort_lib *lib, int intra, int inter, bool spin, int level) {
+  OrtThreadingOptions *pools = NULL;
+  OrtStatus *s = CALL(lib, CreateThreadingOptions)(&pools);
+  if (s) return s;
+  s = set_pools(lib, pools, intra, inter, spin);
+  OrtLoggingFunction log = level < ORT_LOGGING_LEVEL_FATAL ? log_to_go : log_nothing;
+  if (!s) s = CALL(lib, CreateEnvWithCustomLoggerAndGlobalThreadPools)(log, NULL, (OrtLoggingLevel)level, "wasinn", pools, &lib->env);
+  CALL(lib, ReleaseThreadingOptions)(pools);
+  if (!s) s = CALL(lib, CreateCpuMemoryInfo)(OrtArenaAllocator, OrtMemTypeDefault, &lib->cpu);
+  if (!s) s = CALL(lib, GetAllocatorWithDefaultOptions)(&lib->allocator);
+  return s;
+}
+
+OrtStatus *ort_providers(const ort_lib *lib, char ***names, int *count) { return CALL(lib, GetAvailableProviders)(names, count); }
+
+void ort_release_providers(const ort_lib *lib, char **names, int count) {
+  OrtStatus *s = CALL(lib, ReleaseAvailableProviders)(names, count);
+  if (s) CALL(lib, ReleaseStatus)(s);
+}
+
+OrtStatus *ort_new_status(const ort_lib *lib, int code, const char *message) { return CALL(lib, CreateStatus)((OrtErrorCode)code, message); }
+
+int ort_code(const ort_lib *lib, const OrtStatus *status) { return (int)CALL(lib, GetErrorCode)(status); }
+
+const char *ort_message(const ort_lib *lib, const OrtStatus *status) { return CALL(lib, GetErrorMessage)(status); }
+
+void ort_release_status(const ort_lib *lib, OrtStatus *status) { CALL(lib, ReleaseStatus)(status); }
+
+OrtStatus *ort_use_global_threads(const ort_lib *lib, void *options) { return CALL(lib, DisablePerSessionThreads)(options); }
+
+OrtStatus *ort_has_config(const ort_lib *lib, void *options, const char *key, int *has) { return CALL(lib, HasSessionConfigEntry)(options, key, has); }
+
+OrtStatus *ort_cancel_load(const ort_lib *lib, void *options) { return CALL(lib, SessionOptionsSetLoadCancellationFlag)(options, true); }
+
+OrtStatus *ort_new_session(const ort_lib *lib, const void *model, size_t size, void *options, OrtSession **session) {
+  return CALL(lib, CreateSessionFromArray)(lib->env, model, size, options, session);
+}
+
+void ort_release_session(const ort_lib *lib, OrtSession *session) { CALL(lib, ReleaseSession)(session); }
+
+OrtStatus *ort_count(const ort_lib *lib, const OrtSession *session, ort_side side, size_t *count) {
+  switch (side) {
+  case ORT_INPUTS: return CALL(lib, SessionGetInputCount)(session, count);
+  case ORT_OUTPUTS: return CALL(lib, SessionGetOutputCount)(session, count);
+  default: return CALL(lib, SessionGetOverridableInitializerCount)(session, count);
+  }
+}
+
+static OrtStatus *name_of(const ort_lib *lib, const OrtSession *session, ort_side side, size_t i, char **name) {
+  switch (side) {
+  case ORT_INPUTS: return CALL(lib, SessionGetInputName)(session, i, lib->allocator, name);
+  case ORT_OUTPUTS: return CALL(lib, SessionGetOutputName)(session, i, lib->allocator, name);
+  default: return CALL(lib, SessionGetOverridableInitializerName)(session, i, lib->allocator, name);
+  }
+}
+
+static OrtStatus *type_of(const ort_lib *lib, const OrtSession *session, ort_side side, size_t i, OrtTypeInfo **type) {
+  switch (side) {
+  case ORT_INPUTS: return CALL(lib, SessionGetInputTypeInfo)(session, i, type);
+  case ORT_OUTPUTS: return CALL(lib, SessionGetOutputTypeInfo)(session, i, type);
+  default: return CALL(lib, SessionGetOverridableInitializerTypeInfo)(session, i, type);
+  }
+}
+
+static OrtStatus *describe_tensor(const ort_lib *lib, const OrtTensorTypeAndShapeInfo *tensor, ort_info *info) {
+  OrtStatus *s = CALL(lib, GetTensorElementType)(tensor, &info->type);
+  if (!s) s = CALL(lib, GetDimensionsCount)(tensor, &info->rank);
+  if (!s && info->rank <= ORT_MAX_RANK) s = CALL(lib, GetDimensions)(tensor, info->dims, info->rank);
+  info->has_shape = CALL(lib, TensorTypeAndShape_HasShape)(tensor);
+  return s;
+}
+
+static OrtStatus *describe_type(const ort_lib *lib, const OrtTypeInfo *type, ort_info *info) {
+  const OrtTensorTypeAndShapeInfo *tensor = NULL;
+  OrtStatus *s = CALL(lib, GetOnnxTypeFromTypeInfo)(type, &info->kind);
+  if (s || info->kind != ONNX_TYPE_TENSOR) return s;
+  s = CALL(lib, CastTypeInfoToTensorInfo)(type, &tensor);
+  if (s || !tensor) return s;
+  return describe_tensor(lib, tensor, info);
+}
+
+OrtStatus *ort_describe(const ort_lib *lib, const OrtSession *session, ort_side side, size_t index, ort_info *info) {
+  char *name = NULL;
+  OrtTypeInfo *type = NULL;
+  memset(info, 0, sizeof *info);
+  OrtStatus *s = name_of(lib, session, side, index, &name);
+  if (s) return s;
+  info->name = strdup(name);
+  s = CALL(lib, AllocatorFree)(lib->allocator, name);
+  if (!s) s = type_of(lib, session, side, index, &type);
+  if (s) return s;
+  s = describe_type(lib, type, info);
+  CALL(lib, ReleaseTypeInfo)(type);
+  return s;
+}
+
+// ort_new_run returns NULL when there is no memory.
+ort_run *ort_new_run(const ort_lib *lib, OrtSession *session, size_t inputs, size_t outputs) {
+  ort_run *r = calloc(1, sizeof *r);
+  if (!r) return NULL;
+  r->lib = lib;
+  r->session = session;
+  r->outputs = outputs;
+  r->in = calloc(inputs + 1, sizeof *r->in); // never of size 0, which may be NULL
+  r->out = calloc(outputs + 1, sizeof *r->out);
+  r->in_names = calloc(inputs + 1, sizeof *r->in_names);
+  r->out_names = calloc(outputs + 1, sizeof *r->out_names);
+  r->in_values = calloc(inputs + 1, sizeof *r->in_values);
+  r->out_values = calloc(outputs + 1, sizeof *r->out_values);
+  bool whole = r->in && r->out && r->in_names && r->out_names && r->in_values && r->out_values;
+  OrtStatus *s = whole ? CALL(lib, CreateRunOptions)(&r->options) : NULL;
+  if (whole && !s) return r;
+  if (s) CALL(lib, ReleaseStatus)(s);
+  ort_free_run(r);
+  return NULL;
+}
+
+void ort_free_run(ort_run *r) {
+  if (r->options) CALL(r->lib, ReleaseRunOptions)(r->options);
+  free(r->in);
+  free(r->out);
+  free(r->in_names);
+  free(r->out_names);
+  free(r->in_values);
+  free(r->out_values);
+  free(r);
+}
+
+static OrtStatus *wrap_input(ort_run *r, size_t i) {
+  ort_input *in = &r->in[i];
+  r->in_names[i] = in->name;
+  return CALL(r->lib, CreateTensorWithDataAsOrtValue)(r->lib->cpu, in->data, in->size, in->dims, in->rank, in->type, &r->in_values[i]);
+}
+
+// read_output fills out from the value. A value whose bytes fit in what is left
+// of small is copied there and released: that is cheaper than an owner in Go.
+static OrtStatus *read_output(ort_run *r, size_t i, size_t *used) {
+  ort_output *out = &r->out[i];
+  OrtValue *value = r->out_values[i];
+  const int64_t *dims = NULL;
+  OrtStatus *s = CALL(r->lib, GetTensorElementTypeAndShapeDataReference)(value, &out->type, &dims, &out->rank);
+  if (!s) s = CALL(r->lib, GetTensorSizeInBytes)(value, &out->size);
+  if (!s) s = CALL(r->lib, GetTensorMutableData)(value, &out->data);
+  if (s) return s;
+  if (out->rank > ORT_MAX_RANK) return CALL(r->lib, CreateStatus)(ORT_INVALID_ARGUMENT, "an output has more than 64 dimensions");
+  memcpy(out->dims, dims, out->rank * sizeof *dims);
+  if (out->size > ORT_SMALL - *used) {
+    out->value = value;
+    r->out_values[i] = NULL;
+    return NULL;
+  }
+  if (out->size) memcpy(r->small + *used, out->data, out->size);
+  out->value = NULL;
+  out->data = r->small + *used;
+  *used += (out->size + 15) & ~(size_t)15;
+  if (*used > ORT_SMALL) *used = ORT_SMALL;
+  return NULL;
+}
+
+static void release_all(const ort_lib *lib, OrtValue **values, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    if (values[i]) CALL(lib, ReleaseValue)(values[i]);
+    values[i] = NULL;
+  }
+}
+
+static OrtStatus *read_outputs(ort_run *r) {
+  size_t used = 0;
+  OrtStatus *s = NULL;
+  for (size_t i = 0; i < r->outputs; i++) r->out[i].value = NULL;
+  for (size_t i = 0; i < r->outputs && !s; i++) s = read_output(r, i, &used);
+  for (size_t i = 0; i < r->outputs && s; i++) {
+    if (r->out[i].value) CALL(r->lib, ReleaseValue)(r->out[i].value);
+    r->out[i].value = NULL;
+  }
+  return s;
+}
+
+// ort_compute wraps the inputs that in describes, runs the session once and
+// fills out. After an error out owns nothing.
+OrtStatus *ort_compute(ort_run *r) {
+  OrtStatus *s = NULL;
+  for (size_t i = 0; i < r->fed && !s; i++) s = wrap_input(r, i);
+  if (!s) {
+    s = CALL(r->lib, Run)(r->session, r->cancellable ? r->options : NULL, r->in_names, (const OrtValue *const *)r->in_values, r->fed, r->out_names, r->outputs, r->out_values);
+  }
+  if (!s) s = read_outputs(r);
+  release_all(r->lib, r->in_values, r->fed);
+  release_all(r->lib, r->out_values, r->outputs);
+  return s;
+}
+
+// ort_compute_loop is the floor that benchmarks compare with: the mean time of
+// ort_compute in nanoseconds without any Go around it, or -1 after an error.
+double ort_compute_loop(ort_run *r, size_t times) {
+  struct timespec from, to;
+  clock_gettime(CLOCK_MONOTONIC, &from);
+  for (size_t k = 0; k < times; k++) {
+    OrtStatus *s = ort_compute(r);
+    if (s) {
+      CALL(r->lib, ReleaseStatus)(s);
+      return -1;
+    }
+    for (size_t i = 0; i < r->outputs; i++) {
+      if (r->out[i].value) CALL(r->lib, ReleaseValue)(r->out[i].value);
+    }
+  }
+  clock_gettime(CLOCK_MONOTONIC, &to);
+  return ((double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec)) / (double)times;
+}
+
+OrtStatus *ort_terminate(ort_run *r, bool set) {
+  return set ? CALL(r->lib, RunOptionsSetTerminate)(r->options) : CALL(r->lib, RunOptionsUnsetTerminate)(r->options);
+}
+
+void ort_release_value(const ort_lib *lib, OrtValue *value) { CALL(lib, ReleaseValue)(value); }
