@@ -61,7 +61,7 @@ func floatInputs(b *testing.B, dims []uint32, names ...string) []backends.NamedT
 // itself in a loop, the shim, the engine under a context that never ends, and
 // under one that may. From 2049 on the output is a view and not a copy.
 func BenchmarkOneNode(b *testing.B) {
-	for _, n := range []int{4, 1024, 4096, 150528} {
+	for _, n := range []int{4, 512, 1024, 4096, 150528} {
 		backend := benchBackend(b, Config{})
 		e := benchExecution(b, backend, onnxtest.Add(n), backends.LoadOptions{IntraOpThreads: 1})
 		inputs := floatInputs(b, []uint32{uint32(n)}, "a", "b")

@@ -72,7 +72,7 @@ func loadCode(err error, text string) backends.Code {
 // isUnsupported tells, where ONNX Runtime has the same code for both, a model of
 // something it lacks from a model that is wrong.
 func isUnsupported(text string) bool {
-	for _, sign := range []string{"is not a registered function/op", "Unsupported model IR version", "under development and support for this is limited", "No Op registered for"} {
+	for _, sign := range []string{"is not a registered function/op", "Unsupported model IR version", "under development and support for this is limited", "No Op registered for", "is not currently registered or supported"} {
 		if strings.Contains(text, sign) {
 			return true
 		}

@@ -120,7 +120,7 @@ func (a *accepted) fit(t *backends.Tensor) ([]uint32, bool) {
 	if t.Type() != a.Type {
 		return nil, false
 	}
-	if a.anyShape {
+	if a.Unranked {
 		return dims, true
 	}
 	if len(a.Dims) == 0 && len(dims) == 1 && dims[0] == 1 {
@@ -138,22 +138,22 @@ func (a *accepted) fit(t *backends.Tensor) ([]uint32, bool) {
 }
 
 func (a *accepted) mismatch(t *backends.Tensor) *backends.Error {
-	return backends.Errorf(backends.InvalidArgument, "input %q takes a tensor %s, found %s%v", a.Name, shapeText(a.TensorInfo, a.anyShape), t.Type(), t.Dims())
+	return backends.Errorf(backends.InvalidArgument, "input %q takes a tensor %s, found %s%v", a.Name, a.text(), t.Type(), t.Dims())
 }
 
-// shapeText writes a declared tensor as in FP32[1 3 ? ?].
-func shapeText(t backends.TensorInfo, anyShape bool) string {
-	if anyShape {
-		return t.Type.String() + " of any shape"
+// text writes what an input takes as in FP32[1 3 ? ?].
+func (a *accepted) text() string {
+	if a.Unranked {
+		return a.Type.String() + " of any shape"
 	}
-	sizes := make([]string, len(t.Dims))
-	for i, d := range t.Dims {
+	sizes := make([]string, len(a.Dims))
+	for i, d := range a.Dims {
 		sizes[i] = "?"
 		if d >= 0 {
 			sizes[i] = fmt.Sprint(d)
 		}
 	}
-	return t.Type.String() + "[" + strings.Join(sizes, " ") + "]"
+	return a.Type.String() + "[" + strings.Join(sizes, " ") + "]"
 }
 
 // names lists the model's inputs for an error's reader.

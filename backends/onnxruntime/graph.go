@@ -101,10 +101,7 @@ type graph struct {
 }
 
 // accepted is an input as computations check it.
-type accepted struct {
-	backends.TensorInfo
-	anyShape bool
-}
+type accepted backends.TensorInfo
 
 var (
 	_ backends.Graph     = (*graph)(nil)
@@ -132,7 +129,7 @@ func (g *graph) describe() error {
 			g.inputs = append(g.inputs, t)
 		}
 		g.byName[info.Name] = i
-		g.accepts = append(g.accepts, accepted{t, !info.HasShape})
+		g.accepts = append(g.accepts, accepted(t))
 	}
 	for _, info := range g.session.Outputs {
 		t, err := tensorInfo("output", info)
@@ -164,8 +161,9 @@ func tensorInfo(side string, info ortshim.Info) (backends.TensorInfo, error) {
 		return t, backends.Errorf(backends.UnsupportedOperation, "%s %q of the model has %d dimensions, at most %d are supported", side, info.Name, info.Rank, backends.MaxRank)
 	}
 	if info.HasShape {
-		t.Dims = append(make([]int64, 0, len(info.Dims)), info.Dims...)
+		t.Dims = info.Dims
 	}
+	t.Unranked = !info.HasShape
 	return t, nil
 }
 

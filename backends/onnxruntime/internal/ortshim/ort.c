@@ -192,7 +192,7 @@ void ort_free_run(ort_run *r) {
 static OrtStatus *wrap_input(ort_run *r, size_t i) {
   ort_input *in = &r->in[i];
   r->in_names[i] = in->name;
-  return CALL(r->lib, CreateTensorWithDataAsOrtValue)(r->lib->cpu, in->data, in->size, in->dims, in->rank, in->type, &r->in_values[i]);
+  return CALL(r->lib, CreateTensorWithDataAsOrtValue)(r->lib->cpu, (void *)in->data, in->size, in->dims, in->rank, in->type, &r->in_values[i]);
 }
 
 // read_output fills out from the value. A value whose bytes fit in what is left

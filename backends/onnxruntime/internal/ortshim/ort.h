@@ -30,7 +30,7 @@ typedef void (*OrtLoggingFunction)(void *, OrtLoggingLevel, const char *, const 
 
 #define ORT_API 24 // the version of the function table that is asked for
 #define ORT_MAX_RANK 64
-#define ORT_SMALL 1024 // bytes of outputs that a run copies out by itself
+#define ORT_SMALL 256 // bytes of outputs that a run copies out by itself
 
 // A loaded library.
 typedef struct {
@@ -56,7 +56,10 @@ typedef enum { ORT_INPUTS, ORT_OUTPUTS, ORT_OVERRIDABLE } ort_side;
 // One input as it is given to a run.
 typedef struct {
   const char *name;
-  void *data;
+  // The address of the bytes. It is a number and no pointer since Go writes it:
+  // storing a pointer would have Go's collector look at the old one, which may
+  // be of memory that is gone.
+  uintptr_t data;
   size_t size; // bytes
   size_t rank;
   ONNXTensorElementDataType type;

@@ -66,8 +66,8 @@ func (r *Run) Feed(slot, index, elementType int, dims []uint32, data []byte) {
 	if len(data) > 0 {
 		p = unsafe.SliceData(data)
 	}
-	r.pins.Pin(p) // C memory may point to Go memory only while that is pinned
-	in.data = unsafe.Pointer(p)
+	r.pins.Pin(p) // keeps it alive and in place, so that its address stays good
+	in.data = C.uintptr_t(uintptr(unsafe.Pointer(p)))
 }
 
 // Discard lets go of the data of slots that are fed, when there will be no
