@@ -1,0 +1,106 @@
+package validate
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/wasinn/wasinn/component/internal/corebin"
+	"github.com/wasinn/wasinn/component/internal/decode"
+	"github.com/wasinn/wasinn/component/types"
+)
+
+// publisher turns the validator's types into public ones: aliases of resource
+// types become the resource types that they are aliases of.
+type publisher struct{ s *substitution }
+
+// publish returns the type of a component.
+func (v *validator) publish(s *scope) *types.Component {
+	// What is published was checked and is at most MaxTypeSize nodes; its copies
+	// are not counted.
+	v.clones = int(^uint(0) >> 1)
+	roots := make(map[*types.Resource]*types.Resource, len(v.roots))
+	for _, root := range v.roots {
+		roots[root] = root
+	}
+	p := &publisher{s: v.substitution(roots)}
+	p.s.toRoots = true
+	return &types.Component{Imports: p.externs(&s.imports), Exports: p.externs(&s.exports)}
+}
+
+func (p *publisher) externs(x *externs) []types.Extern {
+	list := make([]types.Extern, 0, len(x.list))
+	for _, e := range x.list {
+		list = append(list, types.Extern{Name: e.name, Type: p.entity(e.entity)})
+	}
+	return list
+}
+
+func (p *publisher) entity(e entity) types.ExternType {
+	switch e.sort {
+	case decode.SortFunc:
+		return p.fn(e.fn)
+	case decode.SortInstance:
+		return &types.Instance{Exports: p.externs(&e.inst.exports)}
+	case decode.SortComponent:
+		return p.component(e.comp)
+	case decode.SortCoreModule:
+		return moduleText(e.module)
+	}
+	switch t := e.typ.(type) {
+	case *types.Resource:
+		return &types.TypeSub{Resource: p.s.v.root(t)}
+	case types.ValType:
+		return &types.TypeEq{Type: p.val(t)}
+	case *types.Func:
+		return p.fn(t)
+	case *instance:
+		return &types.Instance{Exports: p.externs(&t.exports)}
+	case *component:
+		return p.component(t)
+	}
+	return nil
+}
+
+func (p *publisher) component(c *component) *types.Component {
+	return &types.Component{Imports: p.externs(&c.imports), Exports: p.externs(&c.exports)}
+}
+
+func (p *publisher) fn(f *types.Func) *types.Func {
+	c, err := p.s.fn(f)
+	if err != nil {
+		return f
+	}
+	return c
+}
+
+func (p *publisher) val(t types.ValType) types.ValType {
+	c, err := p.s.val(t)
+	if err != nil {
+		return t
+	}
+	return c
+}
+
+// moduleText describes a core module's imports, in order, and exports, by name.
+func moduleText(m *module) *types.CoreModule {
+	t := &types.CoreModule{}
+	for _, i := range m.imports {
+		t.Imports = append(t.Imports, types.CoreExtern{Module: i.Module, Name: i.Name, Desc: externText(i.Type)})
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.exports)) {
+		t.Exports = append(t.Exports, types.CoreExtern{Name: name, Desc: externText(m.exports[name])})
+	}
+	return t
+}
+
+func externText(e corebin.Extern) string {
+	switch e.Kind {
+	case corebin.ExternFunc:
+		return funcText(e.Func)
+	case corebin.ExternTable:
+		return "table of " + e.Table.Elem.String()
+	case corebin.ExternGlobal:
+		return "global " + globalText(e.Global)
+	}
+	return e.Kind.String()
+}
