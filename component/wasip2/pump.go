@@ -116,32 +116,6 @@ func (p *pump) close() error {
 	return nil
 }
 
-// readerAt makes an input of a file, which is always ready.
-type readerAt struct {
-	file interface {
-		io.ReaderAt
-		io.Closer
-	}
-	offset int64
-	buf    []byte
-}
-
-func (r *readerAt) take(n int) ([]byte, error) {
-	n = min(n, chunkSize)
-	if len(r.buf) < n {
-		r.buf = make([]byte, n)
-	}
-	got, err := r.file.ReadAt(r.buf[:n], r.offset)
-	r.offset += int64(got)
-	if got > 0 {
-		err = nil // it comes again with the next read
-	}
-	return r.buf[:got], err
-}
-
-func (r *readerAt) event() event { return event{} }
-func (r *readerAt) close() error { return r.file.Close() }
-
 // ended is an input at its end.
 type ended struct{}
 
