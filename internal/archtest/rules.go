@@ -1,0 +1,88 @@
+package archtest
+
+// Module is the project's module path. Rules name its packages without it.
+const Module = "github.com/wasinn/wasinn"
+
+// External packages, by the paths that begin so.
+const (
+	wazero   = "github.com/tetratelabs/wazero/..."
+	onnx     = "github.com/yalue/onnxruntime_go/..."
+	gorgonia = "gorgonia.org/..."
+	wit      = "go.bytecodealliance.org/..."
+	sys      = "golang.org/x/sys/..."
+	cobra    = "github.com/spf13/..."
+	anything = "..."
+)
+
+// Rule says what one package may import besides the standard library.
+type Rule struct {
+	// Package is a package, or a tree of packages when it ends in /... ; the rule with the
+	// longest match counts.
+	Package string
+	// Imports are packages or trees, of this module without its path, or of others.
+	Imports []string
+}
+
+// Rules is the table of design/architecture.md, row by row. Imports go strictly
+// towards the leaves: component never knows wasi-nn, wasinn never knows
+// WebAssembly, engines know only backends, and wazero is behind corewasm, nnwitx
+// and the commands.
+func Rules() []Rule {
+	return []Rule{
+		// The contract between service and engines, the engines, and their conformance suite.
+		{"backends", nil},
+		{"backends/backendtest", in("backends")},
+		{"backends/backendtest/...", in("backends", "backends/backendtest/...", "internal/onnxtest")},
+		{"backends/onnxruntime", in("backends", "backends/onnxruntime/...", onnx)},
+		{"backends/onnxruntime/...", in("backends/onnxruntime/...", onnx)},
+		{"backends/gorgonia", in("backends", "backends/gorgonia/...", gorgonia)},
+		{"backends/gorgonia/...", in("backends", "backends/gorgonia/...", gorgonia)},
+		{"graphreg", in("backends")},
+
+		// The component engine, from the leaves up.
+		{"component/types", nil},
+		{"component/resource", nil},
+		{"component/value", in("component/types")},
+		{"component/value/wave", in("component/types", "component/value")},
+		{"component/abi/layout", in("component/types")},
+		{"component/abi", in("component/abi/layout", "component/types", "component/value", "component/resource")},
+		{"component/internal/corebin", nil},
+		{"component/internal/decode", in("component/internal/corebin")},
+		{"component/internal/validate", in("component/internal/decode", "component/internal/corebin", "component/abi/layout", "component/types")},
+		{"component/internal/link", in("component/internal/validate", "component/internal/decode", "component/internal/corebin", "component/abi", "component/abi/layout", "component/types")},
+		{"component/internal/corewasm", in("component/internal/corebin", wazero, sys)},
+		{"component/internal/instantiate", in("component/internal/link", "component/internal/corewasm", "component/abi", "component/abi/layout", "component/types")},
+		{"component", in("component/internal/...", "component/abi", "component/types", "component/value")},
+
+		// Interface texts and bindings.
+		{"wit", in(wit)},
+		{"wit/bindgen", in(wit)},
+		{"wit/bindgen/internal/testgen/...", in("component", "component/abi", "component/types", "wit/bindgen/internal/testgen/...")},
+		{"gen/...", in("component", "component/abi", "component/types", "component/resource", "gen/...")},
+
+		// The hosts.
+		{"component/wasip2", in("component", "component/abi", "component/resource", "component/wasip2/internal/...", "gen/...", sys)},
+		{"component/wasip2/internal/...", in("component/wasip2/internal/...", sys)},
+		{"component/wasinn", in("backends", "graphreg")},
+		{"component/wasinn/internal/...", in("backends", "graphreg", "component/wasinn", "component/wasinn/internal/...")},
+		{"component/wasinn/nnwit", in("component/wasinn", "component/wasinn/internal/...", "backends", "component", "component/abi", "gen/...")},
+		{"component/wasinn/nnwitx", in("component/wasinn", "component/wasinn/internal/...", "backends", "component/resource", wazero)},
+
+		// What is put together of all these.
+		{"cmd/...", in(anything)},
+		{"guests/...", in("guests/...")},
+		{"testsuite/...", in("testsuite/...", "backends/...", "graphreg", "component", "component/abi", "component/types", "component/value/...",
+			"component/wasip2", "component/wasinn", "component/wasinn/nnwit", "component/wasinn/nnwitx", "gen/...", wazero,
+			"internal/golden", "internal/onnxtest", "internal/pkgfetch", "internal/testenv")},
+
+		// Helpers, which know nothing of the rest.
+		{"internal/archtest", nil},
+		{"internal/golden", nil},
+		{"internal/invariants", nil},
+		{"internal/onnxtest", nil},
+		{"internal/pkgfetch", nil},
+		{"internal/testenv", in("internal/pkgfetch")},
+	}
+}
+
+func in(paths ...string) []string { return paths }
