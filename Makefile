@@ -1,0 +1,71 @@
+# The two commands that a newcomer needs are `make demo` and `make test`.
+.DEFAULT_GOAL := help
+GO       ?= go
+FUZZTIME ?= 30s
+BENCH    ?= .
+STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.7.0
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/wasinn, bin/conform and bin/witgen
+	$(GO) build -o bin/ ./cmd/...
+
+.PHONY: runtime
+runtime: build
+	bin/wasinn setup onnxruntime
+
+.PHONY: demo
+demo: runtime ## classify pictures in real guests with a real model
+	$(GO) run ./testsuite/demo -wasinn bin/wasinn
+
+.PHONY: test
+test: runtime ## run every test; with CI set, nothing may be skipped and fuzzers run for a moment
+	$(GO) test ./...
+	$(GO) test -race -run 'Race|Concurrent|Hammer|Shared' ./component/... ./backends/... ./graphreg/...
+	@if [ -n "$$CI" ]; then $(MAKE) --no-print-directory fuzz FUZZTIME=3s; fi
+
+.PHONY: check
+check: ## the whole pre-flight: format, vet, staticcheck, generated code, tidy, cross-builds
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "check: run gofmt -w on these"; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	$(GO) test ./internal/archtest
+	$(MAKE) --no-print-directory generate
+	$(GO) mod tidy
+	CGO_ENABLED=0 $(GO) build ./...
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build ./...
+	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 $(GO) build ./...
+	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 $(GO) build ./...
+	@git diff --exit-code --stat || { echo "check: generated files or go.mod differ from what is committed"; exit 1; }
+
+.PHONY: generate
+generate: ## write gen/ from the texts under wit/
+	$(GO) generate ./wit/...
+
+.PHONY: bench
+bench: runtime ## run the benchmarks (BENCH=regexp), each beside its floor
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./testsuite/bench
+
+.PHONY: guests
+guests: ## rebuild the prebuilt guests from source (Debian, root: sets up its own toolchain)
+	guests/build.sh
+
+.PHONY: models
+models: ## get the three real models that tests run, pinned and verified
+	$(GO) run ./testsuite/models/fetch
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (30s)
+	@for pkg in $$(git grep -l '^func Fuzz' -- '*_test.go' | xargs -n1 dirname | sort -u); do \
+	  for target in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$pkg/*_test.go | cut -c6-); do \
+	    echo "fuzz ./$$pkg $$target $(FUZZTIME)"; \
+	    $(GO) test ./$$pkg -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) >build.fuzz.log 2>&1 || { cat build.fuzz.log; rm -f build.fuzz.log; exit 1; }; \
+	  done; \
+	done; rm -f build.fuzz.log
+
+.PHONY: clean
+clean: ## remove what was built here
+	rm -rf bin

@@ -1,0 +1,104 @@
+// Command wasinn runs WebAssembly components and modules that use wasi-nn.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
+	code := a.run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// app is the command with the streams that it uses.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+// The exit codes of wasinn itself. wasinn run passes a guest's own code on.
+const (
+	exitOK      = 0
+	exitUsage   = 1 // a flag, an argument or the host's set-up
+	exitInvalid = 2 // not a valid component or module
+	exitLink    = 3 // an import that this host does not have
+	exitTrap    = 4
+	exitLimit   = 5
+)
+
+// exitError carries an exit code to [app.run]. A nil err says nothing.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// withCode gives err an exit code; a nil err stays nil.
+func withCode(code int, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &exitError{code, err}
+}
+
+// run runs one command line and returns its exit code.
+func (a *app) run(ctx context.Context, args []string) int {
+	root := a.command()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	var e *exitError
+	switch {
+	case err == nil:
+		return exitOK
+	case !errors.As(err, &e):
+		fmt.Fprintln(a.stderr, "wasinn:", err)
+		return exitUsage
+	case e.err != nil:
+		fmt.Fprintln(a.stderr, "wasinn:", e.err)
+	}
+	return e.code
+}
+
+func (a *app) command() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "wasinn",
+		Short: "Run WebAssembly guests that use wasi-nn",
+		Long: `wasinn hosts WebAssembly components and preview 1 modules that do machine
+learning through wasi-nn. Guests load a model that they bring, or name one that
+the host keeps in a registry; the host runs it on ONNX Runtime.`,
+		Example: `  wasinn setup onnxruntime
+  wasinn run --registry models --dir pictures guest.wasm name digits pictures/7.pgm
+  wasinn graph ls --registry models`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w\nSee '%s --help'.", err, cmd.CommandPath())
+	})
+	root.AddCommand(a.versionCommand())
+	return root
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// progress shows how far long work is, on one line of a terminal that is
+// rewritten, or by a line every few seconds elsewhere. Work that is done within
+// the first moments is not mentioned.
+type progress struct {
+	w        io.Writer
+	terminal bool
+	quiet    bool
+	started  time.Time
+	shown    time.Time
+	width    int // of the line that stands on the terminal
+}
+
+// patience is how long work may take before it is mentioned.
+const patience = 500 * time.Millisecond
+
+func newProgress(w io.Writer, quiet bool) *progress {
+	f, ok := w.(*os.File)
+	return &progress{w: w, terminal: ok && term.IsTerminal(int(f.Fd())), quiet: quiet, started: time.Now()}
+}
+
+// show replaces the line. done and total count units, such as bytes; a total
+// of 0 is unknown.
+func (p *progress) show(what string, done, total int64) {
+	pause := 5 * time.Second
+	if p.terminal {
+		pause = 100 * time.Millisecond
+	}
+	now := time.Now()
+	if p.quiet || now.Sub(p.started) < patience || now.Sub(p.shown) < pause {
+		return
+	}
+	p.shown = now
+	p.write(what + amount(done, total))
+}
+
+func (p *progress) write(line string) {
+	if !p.terminal {
+		fmt.Fprintln(p.w, line)
+		return
+	}
+	pad := max(0, p.width-len(line))
+	p.width = len(line)
+	fmt.Fprintf(p.w, "\r%s%s", line, strings.Repeat(" ", pad))
+}
+
+// end takes the line away.
+func (p *progress) end() {
+	if p.terminal && p.width > 0 {
+		fmt.Fprintf(p.w, "\r%s\r", strings.Repeat(" ", p.width))
+		p.width = 0
+	}
+}
+
+// amount writes bytes as in " 3.1 of 11.4 MB (27 %)".
+func amount(done, total int64) string {
+	const mb = 1e6
+	switch {
+	case total > 0:
+		return fmt.Sprintf(" %.1f of %.1f MB (%d %%)", float64(done)/mb, float64(total)/mb, 100*done/total)
+	case done > 0:
+		return fmt.Sprintf(" %.1f MB", float64(done)/mb)
+	}
+	return ""
+}
