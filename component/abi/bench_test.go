@@ -158,7 +158,9 @@ func BenchmarkHostResultOfTuple(b *testing.B) {
 	type res = Result[Tuple2[uint32, []byte], uint8]
 	data := make([]byte, 10)
 	benchHost(b, benchGuest(), CanonLower(None, ResultOf(Tuple2Of(U32, Bytes), Enum[uint8]("a", "b")),
-		func(*Call, Unit) (res, error) { return OK[Tuple2[uint32, []byte], uint8](Tuple2[uint32, []byte]{1, data}), nil }), 64)
+		func(*Call, Unit) (res, error) {
+			return OK[Tuple2[uint32, []byte], uint8](Tuple2[uint32, []byte]{1, data}), nil
+		}), 64)
 }
 
 func BenchmarkFuseAdd(b *testing.B) {
