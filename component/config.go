@@ -34,9 +34,9 @@ func (e Engine) String() string {
 // Default limits. Each holds for one instance of a component with everything
 // nested in it, unless said otherwise.
 const (
-	// DefaultMemoryLimit is the most bytes that one linear memory may have.
+	// DefaultMemoryLimit is the most bytes of linear memory, all memories together.
 	DefaultMemoryLimit = 1 << 30
-	// DefaultTableLimit is the most elements that one table may have.
+	// DefaultTableLimit is the most elements of tables, all tables together.
 	DefaultTableLimit = 1 << 20
 	// DefaultHandleLimit is the most resource handles that may be alive.
 	DefaultHandleLimit = 1 << 20
@@ -79,12 +79,14 @@ func (c Config) WithEngine(e Engine) Config { c.engine = e; return c }
 // that the next process need not compile again. Empty means no cache.
 func (c Config) WithCacheDir(dir string) Config { c.cacheDir = dir; return c }
 
-// WithMemoryLimit sets the most bytes that one linear memory may have, rounded
-// down to whole pages of 64 KiB; at most 4 GiB. A component that asks for more
-// from the start is refused; growing beyond it fails as memory.grow does.
+// WithMemoryLimit sets the most bytes of linear memory that an instance may
+// have, all its memories together, rounded down to whole pages of 64 KiB; at
+// most 4 GiB less one page. A component that asks for more from the start is
+// refused; beyond it memory.grow fails, which the guest sees.
 func (c Config) WithMemoryLimit(bytes uint64) Config { c.memoryLimit = bytes; return c }
 
-// WithTableLimit sets the most elements that one table may have.
+// WithTableLimit sets the most table elements that an instance may have. Each
+// table may grow to an equal share; beyond it table.grow fails.
 func (c Config) WithTableLimit(elements uint32) Config { c.tableLimit = elements; return c }
 
 // WithHandleLimit sets the most resource handles alive in an instance.
@@ -101,7 +103,8 @@ func (c Config) WithCoreInstanceLimit(n int) Config { c.coreInstances = n; retur
 func (c Config) WithInterruption(on bool) Config { c.uninterrupted = !on; return c }
 
 // WithCompilationWorkers sets how many goroutines compile one core module; 0
-// means one.
+// means one. With more than one, a defect of wazero's compiler that panics ends
+// the process; with one, it is an error.
 func (c Config) WithCompilationWorkers(n int) Config { c.workers = n; return c }
 
 // Progress tells how far a compilation is.
@@ -122,7 +125,6 @@ func (c Config) core() corewasm.Config {
 		Compiler:      c.engine == EngineCompiler,
 		CacheDir:      c.cacheDir,
 		MemoryLimit:   c.memoryLimit,
-		TableLimit:    c.tableLimit,
 		Uninterrupted: c.uninterrupted,
 		Workers:       c.workers,
 	}

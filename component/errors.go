@@ -32,7 +32,11 @@ type ExitError struct {
 func (e *ExitError) Error() string { return fmt.Sprintf("guest exited with code %d", e.Code) }
 
 // clean takes an exit out of what calls on the way have wrapped around it.
+// A call after the exit is an error about that, not another exit.
 func clean(err error) error {
+	if t, ok := errors.AsType[*Trap](err); ok && t.Kind == abi.TrapPoisoned {
+		return err
+	}
 	if exit, ok := errors.AsType[*ExitError](err); ok {
 		return exit
 	}

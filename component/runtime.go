@@ -68,7 +68,7 @@ func (rt *Runtime) Compile(ctx context.Context, wasm []byte, opts ...CompileOpti
 			o.progress(Progress{Done: done, Total: total, Elapsed: time.Since(start)})
 		}
 	}
-	program, err := instantiate.Compile(ctx, rt.engine, plan, progress)
+	program, err := instantiate.Compile(ctx, rt.engine, plan, rt.cfg.tableLimit, progress)
 	if err != nil {
 		return nil, err
 	}

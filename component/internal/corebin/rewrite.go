@@ -1,7 +1,9 @@
 package corebin
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math"
 )
 
 // ImportName is the two-level name of a core import.
@@ -18,6 +20,9 @@ type RewriteOptions struct {
 	// of a function that calls others, so no guest code runs for long without
 	// coming by.
 	Tick *ImportName
+	// MaxTable, when not 0, is the most elements that a table which the module
+	// defines may grow to. A minimum above it is left as it is.
+	MaxTable uint32
 }
 
 // InitialFuel is what a module starts with before its first tick. It is small,
@@ -263,15 +268,32 @@ func (rw *rewriter) tables(c *cursor, out []byte) ([]byte, error) {
 		if c.pos < len(c.data) && c.data[c.pos] == 0x40 {
 			c.byte()
 			c.byte()
-			c.tableType()
-			out = append(out, c.data[start:c.pos]...)
+			out = rw.tableType(c, append(out, c.data[start:c.pos]...))
 			out = rw.expression(c, out)
 			continue
 		}
-		c.tableType()
-		out = append(out, c.data[start:c.pos]...)
+		out = rw.tableType(c, out)
 	}
 	return out, c.err
+}
+
+// tableType copies a table's type with its maximum lowered to the limit.
+func (rw *rewriter) tableType(c *cursor, out []byte) []byte {
+	start := c.pos
+	c.valType()
+	out = append(out, c.data[start:c.pos]...)
+	start = c.pos
+	flags := c.byte()
+	least, most := c.unsigned(64), uint64(math.MaxUint64)
+	if flags&1 != 0 {
+		most = c.unsigned(64)
+	}
+	limit := max(uint64(rw.opts.MaxTable), least)
+	if rw.opts.MaxTable == 0 || most <= limit {
+		return append(out, c.data[start:c.pos]...)
+	}
+	out = binary.AppendUvarint(append(out, flags|1), least)
+	return binary.AppendUvarint(out, limit)
 }
 
 // globals copies the globals and adds the fuel behind the last.

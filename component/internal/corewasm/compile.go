@@ -2,8 +2,13 @@ package corewasm
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -22,6 +27,8 @@ type ImportName struct {
 // Module is a compiled module. It is immutable and safe for concurrent use.
 type Module struct {
 	compiled wazero.CompiledModule
+	// memory is how many bytes its own memory starts with.
+	memory uint64
 }
 
 // Close frees the module's code. No instance of it may be alive.
@@ -33,17 +40,20 @@ const tickGroup = "tick"
 // Compile compiles a module, of which info is the parsed form, with imports
 // in place of its own import names.
 //
-// It refuses a module whose memory or table is larger than the limits from the
-// start, and one that wazero refuses.
-func (e *Engine) Compile(ctx context.Context, wasm []byte, info *corebin.Module, imports []ImportName) (m *Module, err error) {
+// maxTable is the most elements that each of its tables may grow to; 0 means no limit.
+//
+// It refuses a module whose memory is larger than the limit from the start, and
+// one that wazero refuses.
+func (e *Engine) Compile(ctx context.Context, wasm []byte, info *corebin.Module, imports []ImportName, maxTable uint32) (m *Module, err error) {
 	defer recovered("compile", &err)
-	if err := e.checkLimits(info); err != nil {
+	memory, err := e.ownMemory(info)
+	if err != nil {
 		return nil, err
 	}
 	if len(imports) != len(info.Imports) {
 		return nil, fmt.Errorf("the module has %d imports, %d are given", len(info.Imports), len(imports))
 	}
-	opts := corebin.RewriteOptions{Rename: func(i int, _ corebin.ImportName) corebin.ImportName {
+	opts := corebin.RewriteOptions{MaxTable: maxTable, Rename: func(i int, _ corebin.ImportName) corebin.ImportName {
 		return corebin.ImportName{Module: groupName(imports[i].Group), Name: imports[i].Name}
 	}}
 	if e.tick != nil {
@@ -58,36 +68,61 @@ func (e *Engine) Compile(ctx context.Context, wasm []byte, info *corebin.Module,
 	}
 	compiled, err := e.rt.CompileModule(ctx, rewritten)
 	if err != nil && e.cache != nil {
-		// A module that compiled but could not be written to the cache, for want
-		// of space or rights, is in wazero's memory now: asking again finds it.
-		compiled, err = e.rt.CompileModule(ctx, rewritten)
+		compiled, err = e.compileAgain(ctx, rewritten, err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &Module{compiled: compiled}, nil
+	return &Module{compiled: compiled, memory: memory}, nil
+}
+
+// compileAgain tries again after an error that the cache may have caused.
+func (e *Engine) compileAgain(ctx context.Context, wasm []byte, first error) (wazero.CompiledModule, error) {
+	if strings.HasPrefix(first.Error(), "compilationcache: ") { // an entry that is damaged
+		if err := e.emptyCache(); err != nil {
+			return nil, fmt.Errorf("%w; the cache could not be emptied: %w", first, err)
+		}
+	}
+	// A module that compiled but could not be written to the cache, for want of
+	// space or rights, is in wazero's memory now: asking again finds it.
+	compiled, err := e.rt.CompileModule(ctx, wasm)
+	if _, io := errors.AsType[*fs.PathError](err); io {
+		return nil, fmt.Errorf("compilation cache: %w (remove the folder %s to start it anew)", err, e.cfg.CacheDir)
+	}
+	return compiled, err
+}
+
+// emptyCache removes every entry of the cache; the folders stay.
+func (e *Engine) emptyCache() error {
+	entries, err := filepath.Glob(filepath.Join(e.cfg.CacheDir, "wazero-*", "*"))
+	for _, entry := range entries {
+		err = errors.Join(err, os.Remove(entry))
+	}
+	return err
 }
 
 func groupName(i int) string { return "g" + strconv.Itoa(i) }
 
-// checkLimits refuses what instantiation could not provide. wazero would panic
-// when its allocator refuses a minimum.
-func (e *Engine) checkLimits(info *corebin.Module) error {
-	imported := map[corebin.ExternKind]int{}
+// ownMemory returns how many bytes the module's own memory starts with. It
+// refuses what no instance could have.
+func (e *Engine) ownMemory(info *corebin.Module) (bytes uint64, err error) {
+	most := e.cfg.MemoryLimit / PageSize
+	for _, mem := range info.Memories[importedMemories(info):] {
+		if mem.Limits.Min > most {
+			return 0, fmt.Errorf("its memory starts with %d pages, the limit is %d pages (%d bytes)", mem.Limits.Min, most, e.cfg.MemoryLimit)
+		}
+		bytes += mem.Limits.Min * PageSize
+	}
+	return bytes, nil
+}
+
+func importedMemories(info *corebin.Module) (n int) {
 	for _, imp := range info.Imports {
-		imported[imp.Type.Kind]++
-	}
-	for _, mem := range info.Memories[imported[corebin.ExternMemory]:] {
-		if most := e.cfg.MemoryLimit / PageSize; mem.Limits.Min > most {
-			return fmt.Errorf("its memory starts with %d pages, the limit is %d pages (%d bytes)", mem.Limits.Min, most, e.cfg.MemoryLimit)
+		if imp.Type.Kind == corebin.ExternMemory {
+			n++
 		}
 	}
-	for _, tab := range info.Tables[imported[corebin.ExternTable]:] {
-		if tab.Limits.Min > uint64(e.cfg.TableLimit) {
-			return fmt.Errorf("its table starts with %d elements, the limit is %d", tab.Limits.Min, e.cfg.TableLimit)
-		}
-	}
-	return nil
+	return n
 }
 
 // ValType is a core value type, as its binary code.
@@ -103,7 +138,9 @@ const (
 
 // HostFunc is a function that core modules may import.
 type HostFunc struct {
-	Name            string
+	Export string // the name that modules import it by
+	Name   string // for stack traces
+	// Params and Results are its type.
 	Params, Results []ValType
 	// Fn gets the parameters in stack and leaves the results there; stack is
 	// as long as the longer of the two. An error ends the core code that called.
@@ -129,7 +166,7 @@ func (e *Engine) CompileHost(ctx context.Context, funcs []HostFunc) (h *Host, er
 			if err := fn(ctx.(*Context), stack); err != nil {
 				raise(err)
 			}
-		}), f.Params, f.Results).Export(f.Name)
+		}), f.Params, f.Results).Export(f.Export)
 	}
 	compiled, err := b.Compile(ctx)
 	if err != nil {

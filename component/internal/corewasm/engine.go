@@ -32,10 +32,8 @@ type Config struct {
 	Interpreter, Compiler bool
 	// CacheDir keeps compiled code between processes; empty for none.
 	CacheDir string
-	// MemoryLimit is the most bytes of one memory.
+	// MemoryLimit is the most bytes that the memories of one space have together.
 	MemoryLimit uint64
-	// TableLimit is the most elements of one table.
-	TableLimit uint32
 	// Uninterrupted leaves out the checks by which a guest stops when its context ends.
 	Uninterrupted bool
 	// Workers is how many goroutines compile one module; 0 and 1 mean one.
@@ -96,7 +94,7 @@ func (e *Engine) start(ctx context.Context, rc wazero.RuntimeConfig) (err error)
 	if e.cfg.Uninterrupted {
 		return nil
 	}
-	h, err := e.CompileHost(ctx, []HostFunc{{Name: tickName, Results: []ValType{I32}, Fn: tick}})
+	h, err := e.CompileHost(ctx, []HostFunc{{Export: tickName, Name: tickName, Results: []ValType{I32}, Fn: tick}})
 	if err != nil {
 		return err
 	}

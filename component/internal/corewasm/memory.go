@@ -16,7 +16,7 @@ type Memory struct {
 	mapped bool
 	size   uint64 // bytes, what the guest sees
 	high   uint64 // bytes, the most that size ever was
-	limit  uint64
+	space  *Space // that it is of; its memories share one limit
 }
 
 // Bytes returns the memory as it is now. The view is good until the memory
@@ -26,7 +26,8 @@ func (m *Memory) Bytes() []byte { return m.reserved[:m.size:m.size] }
 // Reallocate implements experimental.LinearMemory: it is called with the
 // minimum first, and to grow then.
 func (m *Memory) Reallocate(size uint64) []byte {
-	if size > m.limit {
+	used := m.space.used - m.size + size
+	if used > m.space.engine.cfg.MemoryLimit {
 		return nil
 	}
 	if size > uint64(len(m.reserved)) {
@@ -37,6 +38,7 @@ func (m *Memory) Reallocate(size uint64) []byte {
 		copy(grown, m.reserved)
 		m.reserved = grown
 	}
+	m.space.used = used
 	m.size = size
 	m.high = max(m.high, size)
 	return m.reserved[:size:size]
@@ -68,7 +70,7 @@ func (p *memoryPool) get() *Memory {
 		return m
 	}
 	p.mu.Unlock()
-	m := &Memory{limit: p.size}
+	m := &Memory{}
 	if b, err := reserve(p.size); err == nil {
 		m.reserved, m.mapped = b, true
 	}
@@ -85,7 +87,7 @@ func (p *memoryPool) put(m *Memory) error {
 	if err := clean(b, m.high); err != nil {
 		return errors.Join(fmt.Errorf("clear a memory: %w", err), release(b))
 	}
-	m.size, m.high = 0, 0
+	m.size, m.high, m.space = 0, 0, nil
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed || len(p.idle) == maxIdle {

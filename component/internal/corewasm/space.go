@@ -21,6 +21,8 @@ type Space struct {
 	args      []Exporter // of the instantiation under way
 	instances []*Instance
 	memories  []*Memory
+	used      uint64 // bytes of memories
+	running   int    // calls on the stack
 	closed    bool
 }
 
@@ -46,6 +48,7 @@ func (s *Space) resolve(name string) api.Module {
 
 func (s *Space) allocate(uint64, uint64) experimental.LinearMemory {
 	m := s.engine.pool.get()
+	m.space = s
 	s.memories = append(s.memories, m)
 	return m
 }
@@ -54,13 +57,18 @@ func (s *Space) allocate(uint64, uint64) experimental.LinearMemory {
 // what the groups of its imports stand for. c is the context that host
 // functions see; a trap of the start function is a *[Trap].
 func (s *Space) Instantiate(c *Context, m *Module, args []Exporter) (i *Instance, err error) {
-	if s.closed {
-		return nil, &Trap{Kind: Closed}
+	// wazero panics when its allocator refuses a minimum.
+	if limit := s.engine.cfg.MemoryLimit; s.used+m.memory > limit {
+		return nil, fmt.Errorf("a memory of %d bytes beside %d bytes that the instance has: the limit is %d bytes", m.memory, s.used, limit)
 	}
 	defer recovered("instantiate", &err)
 	outerArgs, outerWiring := s.args, c.wiring
 	s.args, c.wiring = args, s.wiring
 	defer func() { s.args, c.wiring = outerArgs, outerWiring }()
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	defer s.leave()
 	before := len(s.memories)
 	mod, err := s.engine.rt.InstantiateModule(c, m.compiled, anonymous)
 	if err != nil {
@@ -75,9 +83,36 @@ func (s *Space) Instantiate(c *Context, m *Module, args []Exporter) (i *Instance
 	return i, nil
 }
 
+// maxRunning is how many calls from the host into core code may be on the stack
+// of one space at once. Each takes room on the Go stack, whose overflow would end the process.
+const maxRunning = 1000
+
+// enter counts a call into core code.
+func (s *Space) enter() error {
+	if s.closed {
+		return &Trap{Kind: Closed}
+	}
+	if s.running == maxRunning {
+		return &Trap{Kind: StackOverflow, Err: fmt.Errorf("host and guest call each other more than %d deep", maxRunning)}
+	}
+	s.running++
+	return nil
+}
+
+func (s *Space) leave() { s.running-- }
+
+// Running reports whether core code is running.
+func (s *Space) Running() bool { return s.running > 0 }
+
+// errRunning is the error of closing a space that is in use.
+var errRunning = errors.New("the instance is running: it can be closed when its calls have returned")
+
 // Close closes the instances, newest first, and only then takes their memories
-// back, since instances share them. Nothing of the space may be running.
+// back, since instances share them. It refuses while a call is running.
 func (s *Space) Close(ctx context.Context) error {
+	if s.running > 0 {
+		return errRunning
+	}
 	if s.closed {
 		return nil
 	}
@@ -120,13 +155,14 @@ func (i *Instance) Memory(name string) (*Memory, error) {
 
 // Func returns an exported function. It is looked up at its first call, since
 // many are never called and looking up is slow.
-func (i *Instance) Func(name string) *Func { return &Func{mod: i.mod, name: name} }
+func (i *Instance) Func(name string) *Func { return &Func{space: i.space, mod: i.mod, name: name} }
 
 // Func is an exported function of an instance. It may be called again while
 // it runs.
 type Func struct {
-	mod  api.Module
-	name string
+	space *Space
+	mod   api.Module
+	name  string
 	// free are handles that are not in use: a handle is its own stack, so each
 	// depth of recursion takes another.
 	free []api.Function
@@ -143,7 +179,11 @@ func (f *Func) Call(c *Context, stack []uint64) error {
 	} else if h = f.mod.ExportedFunction(f.name); h == nil {
 		return fmt.Errorf("no function %q is exported", f.name)
 	}
+	if err := f.space.enter(); err != nil {
+		return err
+	}
 	err := h.CallWithStack(c, stack)
+	f.space.leave()
 	f.free = append(f.free, h)
 	if err != nil {
 		return translate(err)

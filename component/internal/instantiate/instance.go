@@ -184,5 +184,8 @@ func (s *Instance) Func(n int) *abi.Func {
 // ABI returns the outermost component instance.
 func (s *Instance) ABI() *abi.Instance { return s.abi[0] }
 
+// Running reports whether core code is running, such as the caller's.
+func (s *Instance) Running() bool { return s.space.Running() }
+
 // Close closes the core instances and gives their memories back.
 func (s *Instance) Close(ctx context.Context) error { return s.space.Close(ctx) }

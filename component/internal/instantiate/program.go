@@ -30,15 +30,38 @@ type canonFunc func(c *corewasm.Context, stack []uint64) error
 
 // Compile compiles the core modules of a plan. progress, when not nil, is told
 // the bytes of core code compiled so far and in total.
-func Compile(ctx context.Context, engine *corewasm.Engine, plan *link.Plan, progress func(done, total int)) (*Program, error) {
+//
+// tableLimit is the most elements that the tables of one instance may have together; each gets its share.
+func Compile(ctx context.Context, engine *corewasm.Engine, plan *link.Plan, tableLimit uint32, progress func(done, total int)) (*Program, error) {
 	p := &Program{plan: plan, engine: engine}
-	if err := p.compile(ctx, progress); err != nil {
+	maxTable, err := tableShare(plan, tableLimit)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.compile(ctx, maxTable, progress); err != nil {
 		return nil, errors.Join(err, p.Close(ctx))
 	}
 	return p, nil
 }
 
-func (p *Program) compile(ctx context.Context, progress func(done, total int)) error {
+// tableShare divides the limit of table elements among the tables of a plan.
+func tableShare(plan *link.Plan, limit uint32) (maxTable uint32, err error) {
+	least, n := uint64(0), uint64(1)
+	for _, st := range plan.Steps {
+		if st.Kind != link.StepInstantiate {
+			continue
+		}
+		for _, min := range plan.Modules[st.Index].TableMins() {
+			n++
+			if least += min; least > uint64(limit) {
+				return 0, &link.Error{Msg: fmt.Sprintf("its tables start with %d elements or more, the limit is %d", least, limit)}
+			}
+		}
+	}
+	return uint32(max(uint64(limit)/n, 1)), nil
+}
+
+func (p *Program) compile(ctx context.Context, maxTable uint32, progress func(done, total int)) error {
 	done, total := 0, 0
 	for _, m := range p.plan.Modules {
 		total += len(m.Bytes)
@@ -51,7 +74,7 @@ func (p *Program) compile(ctx context.Context, progress func(done, total int)) e
 		for k, imp := range m.Imports {
 			imports[k] = corewasm.ImportName(imp)
 		}
-		compiled, err := p.engine.Compile(ctx, m.Bytes, m.Info, imports)
+		compiled, err := p.engine.Compile(ctx, m.Bytes, m.Info, imports, maxTable)
 		if err != nil {
 			return &link.Error{Path: fmt.Sprintf("core module %d at 0x%x", i, m.Offset), Msg: err.Error()}
 		}
@@ -81,7 +104,7 @@ func (p *Program) compileHosts(ctx context.Context) error {
 		funcs := make([]corewasm.HostFunc, len(in.Canons))
 		for k, n := range in.Canons {
 			c := &p.plan.Canons[n]
-			funcs[k] = corewasm.HostFunc{Name: strconv.Itoa(k), Params: valTypes(c.Params), Results: valTypes(c.Results), Fn: p.canons[n]}
+			funcs[k] = corewasm.HostFunc{Export: strconv.Itoa(k), Name: c.Name, Params: valTypes(c.Params), Results: valTypes(c.Results), Fn: p.canons[n]}
 		}
 		host, err := p.engine.CompileHost(ctx, funcs)
 		if err != nil {

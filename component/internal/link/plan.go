@@ -70,6 +70,21 @@ type Module struct {
 	Offset int
 }
 
+// TableMins returns how many elements each table that the module defines starts with.
+func (m *Module) TableMins() []uint64 {
+	imported := 0
+	for _, imp := range m.Info.Imports {
+		if imp.Type.Kind == corebin.ExternTable {
+			imported++
+		}
+	}
+	var mins []uint64
+	for _, t := range m.Info.Tables[imported:] {
+		mins = append(mins, t.Limits.Min)
+	}
+	return mins
+}
+
 // ImportName is one import of a wired module: export Name of argument Group.
 type ImportName struct {
 	Group int
