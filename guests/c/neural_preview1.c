@@ -6,12 +6,19 @@
 #include "neural_preview1.h"
 #include "wasi_ephemeral_nn.h"
 
+static era current_era = ERA_NOW;
+
+void use_era(era e) { current_era = e; }
+
 static const char *errno_code(int32_t err) {
-  static const char *const codes[] = {
+  static const char *const now[] = {
     "success", "invalid-argument", "invalid-encoding", "missing-memory", "busy",
     "runtime-error", "unsupported-operation", "too-large", "not-found",
   };
-  return err >= 0 && (size_t)err < sizeof codes / sizeof *codes ? codes[err] : "unknown";
+  static const char *const in_2021[] = {"success", "invalid-argument", "missing-memory", "busy"};
+  if (current_era == ERA_2021)
+    return err >= 0 && (size_t)err < sizeof in_2021 / sizeof *in_2021 ? in_2021[err] : "unknown";
+  return err >= 0 && (size_t)err < sizeof now / sizeof *now ? now[err] : "unknown";
 }
 
 bool check_errno(const char *stage, int32_t err, error *e) {
@@ -23,11 +30,15 @@ bool check_errno(const char *stage, int32_t err, error *e) {
 
 // The current witx text has no BF16; hosts that know it use WIT's number.
 uint8_t tensor_type_number(element_type t) {
-  static const uint8_t types[] = {
+  static const uint8_t now[] = {
     [FP16] = NN_TENSOR_F16, [FP32] = NN_TENSOR_F32, [FP64] = NN_TENSOR_F64, [BF16] = 3,
     [U8] = NN_TENSOR_U8, [I32] = NN_TENSOR_I32, [I64] = NN_TENSOR_I64,
   };
-  return types[t];
+  if (current_era != ERA_NOW && t == U8)
+    return 2;
+  if (current_era != ERA_NOW && t == I32)
+    return 3;
+  return now[t];
 }
 
 // Nor has it GGML, for which WasmEdge's number stands here.

@@ -13,6 +13,16 @@ bool load_by_name_with_config(const char *name, const char *config, graph *g, er
   return check_errno("load", err, e);
 }
 
+bool use_numbers_of(const char *name) {
+  static const char *const names[] = {[ERA_NOW] = "now", [ERA_2021] = "2021", [ERA_2022] = "2022"};
+  for (era e = ERA_NOW; e <= ERA_2022; e++)
+    if (strcmp(name, names[e]) == 0) {
+      use_era(e);
+      return true;
+    }
+  return false;
+}
+
 // report is the answer of the host to a call that ought to fail.
 static bool report(const char *stage, int32_t err) {
   error e;

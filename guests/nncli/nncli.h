@@ -14,4 +14,7 @@ bool new_context(graph g, context *c);
 // load_by_name_with_config is WasmEdge's addition to preview 1. For components it is an error.
 bool load_by_name_with_config(const char *name, const char *config, graph *g, error *e);
 
+// use_numbers_of has preview 1 speak in the numbers of an era: "now", "2021" or "2022". Components know no other than now.
+bool use_numbers_of(const char *era);
+
 #endif

@@ -8,6 +8,7 @@
 #include "abuse.h"
 #include "element.h"
 #include "guest.h"
+#include "nncli.h"
 #include "npy.h"
 
 static const char help[] =
@@ -22,6 +23,7 @@ static const char help[] =
   "  --file PATH          the model in a file; again for each further part\n"
   "  --encoding E         openvino onnx tensorflow pytorch tensorflowlite ggml autodetect (default onnx)\n"
   "  --target T           cpu gpu tpu (default cpu)\n"
+  "  --era ERA            the numbers of 2021, 2022 or now for types, encodings and errnos (preview 1; default now)\n"
   "Inputs:\n"
   "  --input KEY=VALUE[,KEY=VALUE...]\n"
   "    name=NAME          components name inputs (default: the index in decimal)\n"
