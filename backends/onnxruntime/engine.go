@@ -246,7 +246,7 @@ const cudaProvider = "CUDAExecutionProvider"
 
 func (e *engine) tryGPU(device int) error {
 	if !slices.Contains(e.providers, cudaProvider) {
-		return &GPUError{Reason: fmt.Sprintf("ONNX Runtime %s at %s is built without CUDA", e.lib.Version(), e.path)}
+		return &GPUError{Reason: fmt.Sprintf("ONNX Runtime %s at %s is built without CUDA", e.lib.Version(), e.path), Remedy: getBuild}
 	}
 	opts, err := newOptions()
 	if err != nil {

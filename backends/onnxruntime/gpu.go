@@ -4,37 +4,42 @@ import "strings"
 
 // GPUError says why models cannot run on a GPU here, and what would help.
 type GPUError struct {
-	// Reason is what is missing.
-	Reason string
+	// Reason is what is missing, Remedy what to do about it.
+	Reason, Remedy string
 	// Err is what ONNX Runtime said; it may be nil.
 	Err error
 }
 
 // Error holds the reason and what to do.
-func (e *GPUError) Error() string {
-	return "no GPU: " + e.Reason + "; run `wasinn setup onnxruntime --gpu` for a build with CUDA support, or use --gpu off"
-}
+func (e *GPUError) Error() string { return "no GPU: " + e.Reason + "; " + e.Remedy }
 
 // Unwrap returns the cause.
 func (e *GPUError) Unwrap() error { return e.Err }
+
+const (
+	getBuild  = "run `wasinn setup onnxruntime --gpu`, which gets a build with CUDA support for Linux on x86-64"
+	getCUDA   = "install CUDA 13 and cuDNN 9, and name their folders in LD_LIBRARY_PATH when the system does not know them"
+	getDriver = "install a current NVIDIA driver, and see that nvidia-smi lists the GPU"
+)
 
 // gpuError tells from ONNX Runtime's words what is missing: it has one code for
 // all.
 func gpuError(err error) error {
 	text := cleanMessage(err.Error())
-	for _, c := range []struct{ sign, reason string }{
-		{"libonnxruntime_providers_shared", "the library's folder lacks libonnxruntime_providers_shared"},
-		{"cannot open shared object file", "a library that CUDA support needs is missing"},
-		{"libonnxruntime_providers_cuda", "the library's folder lacks libonnxruntime_providers_cuda, which holds the CUDA support"},
-		{"no CUDA-capable device", "CUDA finds no device"},
-		{"driver version is insufficient", "the NVIDIA driver is older than the CUDA libraries"},
-		{"invalid device ordinal", "there is no CUDA device of this number"},
+	for _, c := range []struct{ sign, reason, remedy string }{
+		{sharedProvider + ": cannot open", "this ONNX Runtime comes without " + sharedProvider + ", as builds for the CPU do", getBuild},
+		{cudaLibrary + ": cannot open", "this ONNX Runtime comes without " + cudaLibrary + ", as builds for the CPU do", getBuild},
+		{"libcuda.so", "the NVIDIA driver's library is missing", getDriver},
+		{"cannot open shared object file", "a library of CUDA is missing", getCUDA},
+		{"no CUDA-capable device", "CUDA finds no device", getDriver},
+		{"driver version is insufficient", "the NVIDIA driver is older than CUDA needs", getDriver},
+		{"invalid device ordinal", "CUDA has no device of this number", "choose another device"},
 	} {
 		if strings.Contains(text, c.sign) {
-			return &GPUError{Reason: c.reason + " (" + text + ")", Err: err}
+			return &GPUError{c.reason + " (" + text + ")", c.remedy, err}
 		}
 	}
-	return &GPUError{Reason: text, Err: err}
+	return &GPUError{"CUDA does not start (" + text + ")", getDriver, err}
 }
 
 // probeModel is out = Identity(in) on a float scalar, the smallest model that a

@@ -5,8 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-
-	"github.com/wasinn/wasinn/internal/pkgfetch"
 )
 
 // LibraryVariable is the environment variable that names the library to use.
@@ -95,24 +93,25 @@ func isFile(path string) error {
 }
 
 func cached(gpu bool) (string, bool) {
-	p, err := libraryPackage(runtime.GOOS, runtime.GOARCH, gpu)
+	choices, err := buildsFor(runtime.GOOS, runtime.GOARCH, gpu)
 	if err != nil {
 		return "", false
 	}
-	found, ok := pkgfetch.Fetcher{}.Lookup(p)
-	if !ok {
-		return "", false
+	for _, b := range choices {
+		if path, ok := b.lookup(); ok {
+			return path, true
+		}
 	}
-	return found.Path(libraryNames()[0]), true
+	return "", false
 }
 
 // libraryNames are the library's usual names on this system, the one that Setup
 // gives it first.
 func libraryNames() []string {
 	if runtime.GOOS == "darwin" {
-		return []string{"libonnxruntime.dylib", "libonnxruntime.1.dylib"}
+		return []string{darwinLibrary, "libonnxruntime.1.dylib"}
 	}
-	return []string{"libonnxruntime.so.1", "libonnxruntime.so"}
+	return []string{linuxLibrary, "libonnxruntime.so"}
 }
 
 // systemLibraries are the places where packagers and ONNX Runtime's own

@@ -4,10 +4,12 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/wasinn/wasinn/backends/onnxruntime/internal/onnxfile"
-
 	"github.com/wasinn/wasinn/backends"
+	"github.com/wasinn/wasinn/backends/onnxruntime/internal/onnxfile"
 )
+
+// statusPrefix is how ONNX Runtime writes a status inside a message.
+var statusPrefix = regexp.MustCompile(`\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : `)
 
 // maxMessage is the length of the longest message passed on.
 const maxMessage = 1000
@@ -27,6 +29,7 @@ func cleanMessage(text string) string {
 		}
 		text = text[:at[0]] + afterSignature(text[at[1]:])
 	}
+	text = statusPrefix.ReplaceAllString(text, "")
 	text = strings.Join(strings.Fields(strings.ToValidUTF8(text, "\uFFFD")), " ")
 	if len(text) > maxMessage {
 		text = strings.ToValidUTF8(text[:maxMessage], "") + " ..."

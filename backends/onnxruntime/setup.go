@@ -2,19 +2,19 @@ package onnxruntime
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"runtime"
-	"strings"
 
 	"github.com/wasinn/wasinn/internal/pkgfetch"
 )
 
-// Version of ONNX Runtime that Setup gets.
-const Version = "1.30.0"
-
 // SetupOptions say what Setup gets.
 type SetupOptions struct {
-	// GPU gets the build with CUDA support.
+	// GPU gets a build with CUDA support. CUDA itself and cuDNN are not part of it.
 	GPU bool
 	// Progress is told how far the download is; it may be nil.
 	Progress func(pkgfetch.Progress)
@@ -24,52 +24,90 @@ type SetupOptions struct {
 // whichever is installed, and returns the library's path. What is there already
 // is checked and kept. Errors are those of pkgfetch.
 func Setup(ctx context.Context, opts SetupOptions) (string, error) {
-	p, err := libraryPackage(runtime.GOOS, runtime.GOARCH, opts.GPU)
+	choices, err := buildsFor(runtime.GOOS, runtime.GOARCH, opts.GPU)
 	if err != nil {
 		return "", err
 	}
-	result, err := pkgfetch.Fetcher{Progress: opts.Progress}.Fetch(ctx, p)
+	fetcher := pkgfetch.Fetcher{Progress: opts.Progress}
+	var failed []error
+	for _, b := range choices {
+		path, err := b.fetch(ctx, fetcher)
+		if err == nil {
+			return path, nil
+		}
+		failed = append(failed, err)
+		if ctx.Err() != nil || errors.Is(err, pkgfetch.ErrNoSpace) {
+			break // the next would end in the same way
+		}
+	}
+	return "", errors.Join(failed...)
+}
+
+// fetch gets all packages of a build and returns the library's path.
+func (b build) fetch(ctx context.Context, fetcher pkgfetch.Fetcher) (string, error) {
+	library, err := fetcher.Fetch(ctx, b.library)
 	if err != nil {
-		return "", fmt.Errorf("ONNX Runtime %s: %w", p.Version, err)
+		return "", fmt.Errorf("%s %s: %w", b.library.Name, b.library.Version, err)
 	}
-	return result.Path(libraryNames()[0]), nil
+	if b.providers.Name == "" {
+		return library.Path(libraryNames()[0]), nil
+	}
+	providers, err := fetcher.Fetch(ctx, b.providers)
+	if err != nil {
+		return "", fmt.Errorf("%s %s: %w", b.providers.Name, b.providers.Version, err)
+	}
+	// ONNX Runtime looks for its providers beside its library and nowhere else.
+	for _, m := range providers.Source.Members {
+		if err := place(providers.Path(m.Name), library.Path(m.Name)); err != nil {
+			return "", fmt.Errorf("%s beside the library: %w", m.Name, err)
+		}
+	}
+	return library.Path(libraryNames()[0]), nil
 }
 
-// libraryPackage is where the library for a platform comes from.
-func libraryPackage(goos, goarch string, gpu bool) (pkgfetch.Package, error) {
-	if gpu {
-		return pkgfetch.Package{}, fmt.Errorf("ONNX Runtime with CUDA support is not packaged for %s/%s", goos, goarch)
+// lookup finds a build in the cache.
+func (b build) lookup() (string, bool) {
+	library, ok := pkgfetch.Fetcher{}.Lookup(b.library)
+	if !ok {
+		return "", false
 	}
-	sources := librarySources[goos+"/"+goarch]
-	if len(sources) == 0 {
-		return pkgfetch.Package{}, fmt.Errorf("no package holds ONNX Runtime %s for %s/%s: build it, and name the library in %s", Version, goos, goarch, LibraryVariable)
+	for _, s := range b.providers.Sources {
+		for _, m := range s.Members {
+			if info, err := os.Stat(library.Path(m.Name)); err != nil || info.Size() != m.Size {
+				return "", false
+			}
+		}
 	}
-	return pkgfetch.Package{Name: "onnxruntime", Version: Version, Sources: sources}, nil
+	return library.Path(libraryNames()[0]), true
 }
 
-// librarySources are the packages for each platform, in order of preference.
-var librarySources = map[string][]pkgfetch.Source{
-	"linux/amd64": {
-		npmSource("linux/x64/libonnxruntime.so.1", 45828512, "ffb75a925ba05e47b235bb66e3e3911714a80b328a9c9425539feb204aa32a23"),
-	},
-	"linux/arm64": {
-		npmSource("linux/arm64/libonnxruntime.so.1", 25135496, "1f549d46250b005580b597f4164984aaf75b3bcb9f3aeb07c7f8a8fe60b23c76"),
-	},
-	"darwin/arm64": {
-		npmSource("darwin/arm64/libonnxruntime.1.30.0.dylib", 44589928, "685d2be5dba1309c89d3a5324b7fd06a5c42f1a61bfea32d14c4cc28d072121d"),
-	},
+// place makes the file to have the content of from, whole or not at all: by a
+// link, which costs no room, and else by a copy.
+func place(from, to string) error {
+	temp, err := os.MkdirTemp(filepath.Dir(to), "placing-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(temp)
+	name := filepath.Join(temp, filepath.Base(to))
+	if err := os.Link(from, name); err != nil {
+		if err := copyFile(from, name); err != nil {
+			return err
+		}
+	}
+	return os.Rename(name, to)
 }
 
-// npmSource is one library of onnxruntime-node, whose package holds those of all
-// platforms.
-func npmSource(path string, size int64, sha256 string) pkgfetch.Source {
-	name := "libonnxruntime.so.1"
-	if strings.HasPrefix(path, "darwin/") {
-		name = "libonnxruntime.dylib"
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
 	}
-	return pkgfetch.Source{
-		Client: pkgfetch.NPM, Name: "onnxruntime-node", Version: Version,
-		SHA256: "6e3390d6b783e7be946fad629292799da28d0b42f84856e50d2c1b0383291e75", Size: 113507888,
-		Members: []pkgfetch.Member{{Path: "package/bin/napi-v6/" + path, Name: name, SHA256: sha256, Size: size}},
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
 	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
 }
