@@ -9,8 +9,8 @@ import (
 const Magic = "\x00asm"
 
 // Parse reads a core module. The error wraps an *[Error] with the offset in
-// the module. The memory it takes is linear in len(module): at most about 40
-// bytes for each byte of the module.
+// the module. The memory it allocates is linear in len(module): at most 250
+// bytes for each byte of the module, for the worst of made-up modules.
 //
 // Function bodies, element and data segments are not looked at.
 //

@@ -184,6 +184,10 @@ func (r *Reader) Count(minBytes int) (int, error) {
 	return int(n), nil
 }
 
+// MaxNameLength is how many bytes a name may have. The format has no limit;
+// engines on the web have this one, and it keeps messages with names short.
+const MaxNameLength = 100_000
+
 // Name reads a length and so many bytes of UTF-8.
 func (r *Reader) Name() (string, error) {
 	n, err := r.U32()
@@ -191,6 +195,9 @@ func (r *Reader) Name() (string, error) {
 		return "", err
 	}
 	start := r.pos
+	if n > MaxNameLength {
+		return "", r.ErrorAt(start, "name of %d bytes, at most %d are possible", n, MaxNameLength)
+	}
 	b, err := r.Bytes(n)
 	if err != nil {
 		return "", err

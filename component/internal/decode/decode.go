@@ -39,7 +39,8 @@ func (e *moduleError) Unwrap() error { return e.err }
 // Decode reads a component. The error is an *[Error].
 //
 // The tree refers to input, which must not change afterwards. The memory it
-// takes is linear in len(input): at most about 100 bytes for each byte.
+// allocates is linear in len(input): at most 250 bytes for each byte, for the
+// worst of made-up components.
 //
 // See https://github.com/WebAssembly/component-model/blob/main/design/mvp/Binary.md
 func Decode(input []byte) (*Component, error) {
