@@ -222,7 +222,9 @@ static bool parse_option(const char *option, char *value, options *o) {
     size_t i = find(value, targets, sizeof targets / sizeof *targets);
     o->target = (execution_target)i;
     return i <= TPU || complain("no such target: ", value);
-  } else if (strcmp(option, "--input") == 0)
+  } else if (strcmp(option, "--era") == 0)
+    return use_numbers_of(value) || complain("no such era of this interface: ", value);
+  else if (strcmp(option, "--input") == 0)
     return parse_input(value, o);
   else if (strcmp(option, "--output") == 0)
     return parse_output(value, o);
