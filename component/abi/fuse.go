@@ -2,36 +2,31 @@ package abi
 
 import (
 	"github.com/wasinn/wasinn/component/abi/layout"
-	"github.com/wasinn/wasinn/component/value"
+	"github.com/wasinn/wasinn/component/types"
 )
 
 // Fuse is canon lower of a function that another component lifts: a call from
 // component to component. sig is the function's type as the caller names it.
 //
 // Arguments go from the caller's memory to the callee's and the result back,
-// each side with its own options. Handles are lent and moved between the two
-// tables.
+// memory to memory, each side with its own options. Handles are lent and moved
+// between the two tables.
 //
 // See https://github.com/WebAssembly/component-model/blob/main/design/mvp/CanonicalABI.md#canon-lower
 func Fuse(callee *Func, sig *Signature) (HostFunc, error) {
-	from, to, err := fusedCodecs(callee, sig)
+	t, err := newFused(callee.sig, sig)
 	if err != nil {
-		return nil, err
+		return nil, AtCall(err, callee.name)
 	}
-	need, outParam := lowerStack(from.params.Flat(), from.result.Flat())
 	return func(c *Call) error {
-		if err := c.begin(need); err != nil {
+		if err := c.begin(t.need); err != nil {
 			return err
 		}
 		fr, err := callee.begin(c.Ctx, c.Inst, true)
 		if err != nil {
 			return err
 		}
-		var out uint32
-		if outParam >= 0 {
-			out = uint32(c.Stack[outParam])
-		}
-		if err := fusedCall(c, callee, fr, from, to, out); err != nil {
+		if err := t.call(c, callee, fr); err != nil {
 			return callee.fail(fr, err)
 		}
 		c.scope.finish(c.Inst)
@@ -39,49 +34,95 @@ func Fuse(callee *Func, sig *Signature) (HostFunc, error) {
 	}, nil
 }
 
-// sideCodecs are a function's codecs as one side of a fused call names its
-// types.
-type sideCodecs struct {
-	params *dynFields
-	result dynCodec
+// fused is what a call from component to component moves.
+type fused struct {
+	params         *moveFields
+	result         transfer
+	resultLayout   *layout.Layout
+	need, outParam int // see lowerStack
 }
 
-func fusedCodecs(callee *Func, sig *Signature) (from, to sideCodecs, err error) {
-	if from.params, from.result, err = sig.codecs(); err != nil {
-		return from, to, err
+func newFused(callee, caller *Signature) (*fused, error) {
+	if callee.typ.Async || caller.typ.Async {
+		return nil, trapf(TrapUnsupported, "%s needs the async feature, which is not supported", callee.typ)
 	}
-	if to.params, to.result, err = callee.sig.codecs(); err != nil {
-		return from, to, err
+	from, to := paramFields(caller.typ), paramFields(callee.typ)
+	if len(from) != len(to) {
+		return nil, trapf(TrapInvalidValue, "it is %s, and is called as %s", callee.typ, caller.typ)
 	}
-	if from.params.Flat() != to.params.Flat() || from.result.Flat() != to.result.Flat() {
-		err = trapf(TrapInvalidValue, "%s is %s; it is called as %s", callee.name, callee.sig.typ, sig.typ)
-	}
-	return from, to, err
-}
-
-func fusedCall(c *Call, callee *Func, fr *frame, from, to sideCodecs, out uint32) error {
-	c.vals.Reset(c.Stack)
-	args, err := liftFlatValues[[]value.Value](&c.Context, from.params, layout.MaxFlatParams, &c.vals)
+	p := newTransferCompiler(caller, callee)
+	params, err := p.record(from, to, AtParam, 0)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := lowerParams[[]value.Value](&fr.cx, to.params, args, &fr.vals); err != nil {
+	result, err := p.reverse().compile(callee.typ.Result, caller.typ.Result, 0)
+	if err != nil {
+		return nil, AtResult(err)
+	}
+	f := &fused{params: params, result: result, resultLayout: p.layouts.Of(callee.typ.Result)}
+	f.need, f.outParam = lowerStack(params.layout.NumFlat, f.resultLayout.NumFlat)
+	return f, nil
+}
+
+func paramFields(ft *types.Func) []types.Field {
+	fields := make([]types.Field, len(ft.Params))
+	for i, p := range ft.Params {
+		fields[i] = types.Field(p)
+	}
+	return fields
+}
+
+func (t *fused) call(c *Call, callee *Func, fr *frame) error {
+	var out uint32
+	if t.outParam >= 0 {
+		out = uint32(c.Stack[t.outParam])
+	}
+	c.vals.Reset(c.Stack)
+	if err := t.moveParams(&c.Context, &c.vals, &fr.cx, &fr.vals); err != nil {
 		return err
 	}
 	if err := callee.core(c.Ctx, fr.stack[:]); err != nil {
 		return err
 	}
-	fr.vals.Reset(fr.stack[:])
-	r, err := liftFlatValues(&fr.cx, to.result, layout.MaxFlatResults, &fr.vals)
-	if err != nil {
-		return AtResult(err)
-	}
 	if err := fr.returned(); err != nil {
 		return err
 	}
+	fr.vals.Reset(fr.stack[:])
 	c.vals.Reset(c.Stack)
-	if err := lowerResult(&c.Context, from.result, r, &c.vals, out); err != nil {
+	if err := t.moveResult(&fr.cx, &fr.vals, &c.Context, &c.vals, out); err != nil {
 		return AtResult(err)
 	}
 	return callee.end(c.Ctx, fr, c.Inst)
+}
+
+func (t *fused) moveParams(src *Context, vi *CoreValues, dst *Context, vo *CoreValues) error {
+	l := t.params.layout
+	if l.NumFlat <= layout.MaxFlatParams {
+		return t.params.flat(src, vi, dst, vo)
+	}
+	b, err := src.view(uint32(vi.Next()), uint64(l.Size), l.Align, "spilled values")
+	if err != nil {
+		return err
+	}
+	ptr, err := dst.Allocate(l.Align, l.Size)
+	if err != nil {
+		return err
+	}
+	vo.Put(uint64(ptr))
+	return t.params.mem(src, b, dst, ptr)
+}
+
+func (t *fused) moveResult(src *Context, vi *CoreValues, dst *Context, vo *CoreValues, out uint32) error {
+	l := t.resultLayout
+	if l.NumFlat <= layout.MaxFlatResults {
+		return t.result.flat(src, vi, dst, vo)
+	}
+	b, err := src.view(uint32(vi.Next()), uint64(l.Size), l.Align, "spilled values")
+	if err != nil {
+		return err
+	}
+	if _, err := dst.view(out, uint64(l.Size), l.Align, "the result's place"); err != nil {
+		return err
+	}
+	return t.result.mem(src, b, dst, out)
 }

@@ -201,29 +201,126 @@ func (cx *Context) storeString(s string) (ptr, taggedCodeUnits uint32, err error
 	if !utf8.ValidString(s) {
 		return 0, 0, trapf(TrapInvalidValue, "the string %.40q is not valid utf-8", s)
 	}
+	return cx.storeSource(source{form: formUTF8, text: s})
+}
+
+// storeSource lowers a valid string of any form, as each pair of encodings
+// prescribes.
+func (cx *Context) storeSource(s source) (ptr, taggedCodeUnits uint32, err error) {
 	switch cx.Opts.StringEncoding {
+	case UTF8:
+		switch s.form {
+		case formUTF16:
+			return cx.storeToUTF8(s, 3*s.codeUnits())
+		case formLatin1:
+			return cx.storeToUTF8(s, 2*s.codeUnits())
+		}
+		return cx.storeCopy(s, 1)
 	case UTF16:
-		return cx.storeUTF8ToUTF16(s)
-	case Latin1UTF16:
-		return cx.storeToLatin1OrUTF16(source{form: formUTF8, text: s})
+		switch s.form {
+		case formUTF8:
+			return cx.storeUTF8ToUTF16(s)
+		case formLatin1:
+			return cx.storeLatin1ToUTF16(s)
+		}
+		return cx.storeCopy(s, 2)
 	}
-	ptr, err = cx.Allocate(1, uint32(len(s)))
+	switch {
+	case !s.compact:
+		return cx.storeToLatin1OrUTF16(s)
+	case s.form == formLatin1:
+		return cx.storeCopy(s, 2)
+	}
+	return cx.storeProbablyUTF16(s)
+}
+
+// storeCopy is the spec's store_string_copy between equal forms.
+func (cx *Context) storeCopy(s source, align uint32) (ptr, codeUnits uint32, err error) {
+	ptr, err = cx.Allocate(align, uint32(len(s.text)))
 	if err != nil {
 		return 0, 0, err
 	}
-	copy(cx.memory()[ptr:], s)
-	return ptr, uint32(len(s)), nil
+	copy(cx.memory()[ptr:], s.text)
+	return ptr, s.codeUnits(), nil
+}
+
+// storeToUTF8 hopes for ascii, and makes room for the worst case at the first
+// character that is not.
+func (cx *Context) storeToUTF8(s source, worst uint32) (ptr, n uint32, err error) {
+	units := s.codeUnits()
+	ptr, err = cx.Allocate(1, units)
+	if err != nil {
+		return 0, 0, err
+	}
+	b := cx.memory()[ptr : uint64(ptr)+uint64(units)]
+	i := 0
+	for i < len(s.text) {
+		r, w := s.next(i)
+		if r >= utf8.RuneSelf {
+			break
+		}
+		b[n] = byte(r)
+		n++
+		i += w
+	}
+	if i == len(s.text) {
+		return ptr, n, nil
+	}
+	if ptr, err = cx.reallocate(ptr, units, 1, worst); err != nil {
+		return 0, 0, err
+	}
+	b = cx.memory()[ptr : uint64(ptr)+uint64(worst)]
+	for i < len(s.text) {
+		r, w := s.next(i)
+		n += uint32(utf8.EncodeRune(b[n:], r))
+		i += w
+	}
+	if n < worst {
+		ptr, err = cx.reallocate(ptr, worst, 1, n)
+	}
+	return ptr, n, err
+}
+
+// storeLatin1ToUTF16 widens every byte.
+func (cx *Context) storeLatin1ToUTF16(s source) (ptr, codeUnits uint32, err error) {
+	size := 2 * s.codeUnits()
+	ptr, err = cx.Allocate(2, size)
+	if err != nil {
+		return 0, 0, err
+	}
+	putUTF16(cx.memory()[ptr:uint64(ptr)+uint64(size)], s)
+	return ptr, s.codeUnits(), nil
+}
+
+// storeProbablyUTF16 is for utf16 from a latin1+utf16 memory: it stays utf16
+// unless every character would fit in a byte.
+func (cx *Context) storeProbablyUTF16(s source) (ptr, taggedCodeUnits uint32, err error) {
+	size := uint32(len(s.text))
+	if ptr, _, err = cx.storeCopy(s, 2); err != nil {
+		return 0, 0, err
+	}
+	b := cx.memory()[ptr : uint64(ptr)+uint64(size)]
+	for i := uint32(1); i < size; i += 2 {
+		if b[i] != 0 {
+			return ptr, size/2 | utf16Tag, nil
+		}
+	}
+	for i := range size / 2 {
+		b[i] = b[2*i]
+	}
+	ptr, err = cx.reallocate(ptr, size, 1, size/2)
+	return ptr, size / 2, err
 }
 
 // storeUTF8ToUTF16 allocates for the worst case, all ascii, and gives back
 // what is too much.
-func (cx *Context) storeUTF8ToUTF16(s string) (ptr, codeUnits uint32, err error) {
-	worst := 2 * uint32(len(s))
+func (cx *Context) storeUTF8ToUTF16(s source) (ptr, codeUnits uint32, err error) {
+	worst := 2 * s.codeUnits()
 	ptr, err = cx.Allocate(2, worst)
 	if err != nil {
 		return 0, 0, err
 	}
-	n := putUTF16(cx.memory()[ptr:uint64(ptr)+uint64(worst)], source{form: formUTF8, text: s})
+	n := putUTF16(cx.memory()[ptr:uint64(ptr)+uint64(worst)], s)
 	if n < worst {
 		ptr, err = cx.reallocate(ptr, worst, 2, n)
 	}
@@ -232,8 +329,9 @@ func (cx *Context) storeUTF8ToUTF16(s string) (ptr, codeUnits uint32, err error)
 
 // source is a string on its way into memory, in any form, already validated.
 type source struct {
-	form stringForm
-	text string // the bytes, in that form
+	form    stringForm
+	compact bool   // it comes from a latin1+utf16 memory
+	text    string // the bytes, in that form
 }
 
 // codeUnits is the number of the source's code units.
@@ -286,7 +384,7 @@ func (cx *Context) storeToLatin1OrUTF16(s source) (ptr, taggedCodeUnits uint32, 
 	for i := 0; i < len(s.text); {
 		r, w := s.next(i)
 		if r >= 1<<8 {
-			return cx.widenToUTF16(ptr, n, source{s.form, s.text[i:]}, units)
+			return cx.widenToUTF16(ptr, n, source{form: s.form, text: s.text[i:]}, units)
 		}
 		b[n] = byte(r)
 		n++
