@@ -17,13 +17,14 @@ type Field[S any] struct {
 	offset, size uint32
 }
 
-// fieldOps work on one field of the struct that s points to. They do not keep
-// s: records are lifted to the stack.
+// fieldOps work on one field of a struct. The struct is passed by value and
+// returned, so that it stays on the stack: a pointer that goes to an interface's method makes it
+// escape, and one that is hidden from escape analysis dangles when the stack moves.
 type fieldOps[S any] interface {
-	load(cx *Context, b []byte, s *S) error
-	store(cx *Context, s *S, ptr uint32) error
-	liftFlat(cx *Context, s *S, vi *CoreValues) error
-	lowerFlat(cx *Context, s *S, vo *CoreValues) error
+	load(cx *Context, b []byte, s S) (S, error)
+	store(cx *Context, s S, ptr uint32) error
+	liftFlat(cx *Context, s S, vi *CoreValues) (S, error)
+	lowerFlat(cx *Context, s S, vo *CoreValues) error
 }
 
 // FieldOf describes a field of Go struct S. at returns the address of the
@@ -47,22 +48,24 @@ type fieldAt[S, F any] struct {
 
 func (f fieldAt[S, F]) at(s *S) *F { return (*F)(unsafe.Add(unsafe.Pointer(s), f.off)) }
 
-func (f fieldAt[S, F]) load(cx *Context, b []byte, s *S) (err error) {
-	*f.at(s), err = f.codec.Load(cx, b)
-	return err
+func (f fieldAt[S, F]) load(cx *Context, b []byte, s S) (S, error) {
+	v, err := f.codec.Load(cx, b)
+	*f.at(&s) = v
+	return s, err
 }
 
-func (f fieldAt[S, F]) store(cx *Context, s *S, ptr uint32) error {
-	return f.codec.Store(cx, *f.at(s), ptr)
+func (f fieldAt[S, F]) store(cx *Context, s S, ptr uint32) error {
+	return f.codec.Store(cx, *f.at(&s), ptr)
 }
 
-func (f fieldAt[S, F]) liftFlat(cx *Context, s *S, vi *CoreValues) (err error) {
-	*f.at(s), err = f.codec.LiftFlat(cx, vi)
-	return err
+func (f fieldAt[S, F]) liftFlat(cx *Context, s S, vi *CoreValues) (S, error) {
+	v, err := f.codec.LiftFlat(cx, vi)
+	*f.at(&s) = v
+	return s, err
 }
 
-func (f fieldAt[S, F]) lowerFlat(cx *Context, s *S, vo *CoreValues) error {
-	return f.codec.LowerFlat(cx, *f.at(s), vo)
+func (f fieldAt[S, F]) lowerFlat(cx *Context, s S, vo *CoreValues) error {
+	return f.codec.LowerFlat(cx, *f.at(&s), vo)
 }
 
 // Record is the codec of a record as Go struct S, its fields in the order of
@@ -104,30 +107,20 @@ func (c *recordCodec[S]) Align() uint32       { return c.layout.Align }
 func (c *recordCodec[S]) Size() uint32        { return c.layout.Size }
 func (c *recordCodec[S]) Flat() int           { return c.layout.NumFlat }
 
-// noescape hides p from escape analysis. It is for the structs of this file,
-// whose address goes to fieldOps and is not kept there.
-func noescape[T any](p *T) *T {
-	x := uintptr(unsafe.Pointer(p))
-	return *(**T)(unsafe.Pointer(&x))
-}
-
 func (c *recordCodec[S]) Load(cx *Context, b []byte) (s S, err error) {
-	var v S
-	p := noescape(&v)
 	for i := range c.fields {
 		f := &c.fields[i]
-		if err := f.ops.load(cx, b[f.offset:f.offset+f.size:f.offset+f.size], p); err != nil {
+		if s, err = f.ops.load(cx, b[f.offset:f.offset+f.size:f.offset+f.size], s); err != nil {
 			return s, c.step(err, f.name)
 		}
 	}
-	return v, nil
+	return s, nil
 }
 
 func (c *recordCodec[S]) Store(cx *Context, v S, ptr uint32) error {
-	p := noescape(&v)
 	for i := range c.fields {
 		f := &c.fields[i]
-		if err := f.ops.store(cx, p, ptr+f.offset); err != nil {
+		if err := f.ops.store(cx, v, ptr+f.offset); err != nil {
 			return c.step(err, f.name)
 		}
 	}
@@ -135,22 +128,19 @@ func (c *recordCodec[S]) Store(cx *Context, v S, ptr uint32) error {
 }
 
 func (c *recordCodec[S]) LiftFlat(cx *Context, vi *CoreValues) (s S, err error) {
-	var v S
-	p := noescape(&v)
 	for i := range c.fields {
 		f := &c.fields[i]
-		if err := f.ops.liftFlat(cx, p, vi); err != nil {
+		if s, err = f.ops.liftFlat(cx, s, vi); err != nil {
 			return s, c.step(err, f.name)
 		}
 	}
-	return v, nil
+	return s, nil
 }
 
 func (c *recordCodec[S]) LowerFlat(cx *Context, v S, vo *CoreValues) error {
-	p := noescape(&v)
 	for i := range c.fields {
 		f := &c.fields[i]
-		if err := f.ops.lowerFlat(cx, p, vo); err != nil {
+		if err := f.ops.lowerFlat(cx, v, vo); err != nil {
 			return c.step(err, f.name)
 		}
 	}
