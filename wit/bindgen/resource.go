@@ -6,7 +6,7 @@ import (
 
 // hostNote is said of every interface that a host implements.
 const hostNote = "An error that a method returns is a trap: what a guest can handle is part of the result instead. " +
-	"Strings and byte slices in arguments, however deep, may be views of the guest's memory: they are good until the method returns, and must not be changed. What is kept is to be copied."
+	"Strings and lists of numbers in arguments, however deep, may be views of the guest's memory: they are good until the method returns, and must not be changed. What is kept is to be copied."
 
 // writeResource writes an interface with the resource's methods and Drop, and
 // the resource type.

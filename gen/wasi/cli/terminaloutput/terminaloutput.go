@@ -21,9 +21,9 @@ const InterfaceName = "wasi:cli/terminal-output@0.2.12"
 // operations yet.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type TerminalOutput interface {
 	// Drop is called once, when the guest gives up its last owning handle or its
 	// instance closes.

@@ -414,9 +414,9 @@ type MetadataHashValue struct {
 // Descriptor is an open file or directory.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type Descriptor interface {
 	// ReadViaStream returns a stream that reads the file from the offset on.
 	//
@@ -568,9 +568,9 @@ var DescriptorResource = abi.NewHostResource[Descriptor]("descriptor")
 // DirectoryEntryStream is the entries of a directory, one after another.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type DirectoryEntryStream interface {
 	// ReadDirectoryEntry returns the next entry, or none at the end.
 	//
@@ -588,9 +588,9 @@ var DirectoryEntryStreamResource = abi.NewHostResource[DirectoryEntryStream]("di
 // Host implements the interface's functions for one store.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type Host interface {
 	// FilesystemErrorCode returns the error code behind a stream's error, if this
 	// package made it.

@@ -585,9 +585,9 @@ type FieldValue = []byte
 // Fields is header or trailer fields: names, each with one or more values.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type Fields interface {
 	// Get returns all values of the name, in their order.
 	//
@@ -641,9 +641,9 @@ type Trailers = Fields
 // IncomingRequest is a request to this program.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type IncomingRequest interface {
 	// Method returns the method.
 	//
@@ -686,9 +686,9 @@ var IncomingRequestResource = abi.NewHostResource[IncomingRequest]("incoming-req
 // OutgoingRequest is a request of this program.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type OutgoingRequest interface {
 	// Body returns the body, once.
 	//
@@ -751,9 +751,9 @@ var OutgoingRequestResource = abi.NewHostResource[OutgoingRequest]("outgoing-req
 // RequestOptions is how long a request may take.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type RequestOptions interface {
 	// ConnectTimeout returns the time allowed for the connection.
 	//
@@ -796,9 +796,9 @@ var RequestOptionsResource = abi.NewHostResource[RequestOptions]("request-option
 // ResponseOutparam is where the response to a request goes.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type ResponseOutparam interface {
 	// Drop is called once, when the guest gives up its last owning handle or its
 	// instance closes.
@@ -814,9 +814,9 @@ type StatusCode = uint16
 // IncomingResponse is a response to this program.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type IncomingResponse interface {
 	// Status returns the status code.
 	//
@@ -844,9 +844,9 @@ var IncomingResponseResource = abi.NewHostResource[IncomingResponse]("incoming-r
 // IncomingBody is a body that is read.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type IncomingBody interface {
 	// Stream returns the stream to read it from, once.
 	//
@@ -864,9 +864,9 @@ var IncomingBodyResource = abi.NewHostResource[IncomingBody]("incoming-body")
 // FutureTrailers is trailers that arrive after a body.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type FutureTrailers interface {
 	// Subscribe returns a pollable that is ready when the trailers have arrived or will
 	// not.
@@ -891,9 +891,9 @@ var FutureTrailersResource = abi.NewHostResource[FutureTrailers]("future-trailer
 // OutgoingResponse is a response of this program.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type OutgoingResponse interface {
 	// StatusCode returns the status code.
 	//
@@ -926,9 +926,9 @@ var OutgoingResponseResource = abi.NewHostResource[OutgoingResponse]("outgoing-r
 // OutgoingBody is a body that is written.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type OutgoingBody interface {
 	// Write returns the stream to write it to, once.
 	//
@@ -946,9 +946,9 @@ var OutgoingBodyResource = abi.NewHostResource[OutgoingBody]("outgoing-body")
 // FutureIncomingResponse is a response that is to arrive.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type FutureIncomingResponse interface {
 	// Subscribe returns a pollable that is ready when the response has arrived or will
 	// not.
@@ -974,9 +974,9 @@ var FutureIncomingResponseResource = abi.NewHostResource[FutureIncomingResponse]
 // functions, for one store.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type Host interface {
 	// HTTPErrorCode returns the error code behind a stream's error, if this package
 	// made it.

@@ -20,9 +20,9 @@ const InterfaceName = "wasi:io/poll@0.2.12"
 // Pollable is something that is ready or not yet.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type Pollable interface {
 	// Ready returns whether it is ready, without waiting.
 	//
@@ -45,9 +45,9 @@ var PollableResource = abi.NewHostResource[Pollable]("pollable")
 // Host implements the interface's functions for one store.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type Host interface {
 	// Poll waits until at least one is ready and returns the indexes of those that are.
 	// It traps when the list is empty.

@@ -65,9 +65,9 @@ func StreamErrorClosed() StreamError { return StreamError{Tag: StreamErrorTagClo
 // InputStream is bytes to read.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type InputStream interface {
 	// Read reads up to len bytes without waiting. No bytes means that none are there
 	// yet.
@@ -107,9 +107,9 @@ var InputStreamResource = abi.NewHostResource[InputStream]("input-stream")
 // OutputStream is bytes to write.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type OutputStream interface {
 	// CheckWrite returns how many bytes write takes now; 0 means wait.
 	//

@@ -22,9 +22,9 @@ const InterfaceName = "wasi:sockets/instance-network@0.2.12"
 // Host implements the interface's functions for one store.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type Host interface {
 	// InstanceNetwork returns the network that the host has chosen.
 	//

@@ -22,9 +22,9 @@ const InterfaceName = "wasi:sockets/ip-name-lookup@0.2.12"
 // ResolveAddressStream is addresses, one after another.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type ResolveAddressStream interface {
 	// ResolveNextAddress returns the next address, none at the end, or would-block
 	// while there is none yet.
@@ -49,9 +49,9 @@ var ResolveAddressStreamResource = abi.NewHostResource[ResolveAddressStream]("re
 // Host implements the interface's functions for one store.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type Host interface {
 	// ResolveAddresses starts to look a name up. An address written as text gives
 	// itself.

@@ -53,9 +53,9 @@ func (v ShutdownType) String() string {
 // subscribe between them.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type TCPSocket interface {
 	// StartBind starts to bind to an address. Port 0 is any free one.
 	//

@@ -23,9 +23,9 @@ const InterfaceName = "wasi:sockets/tcp-create-socket@0.2.12"
 // Host implements the interface's functions for one store.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type Host interface {
 	// CreateTCPSocket makes a socket that is neither bound nor connected.
 	//

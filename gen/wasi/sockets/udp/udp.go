@@ -38,9 +38,9 @@ type OutgoingDatagram struct {
 // UDPSocket is a UDP socket.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type UDPSocket interface {
 	// StartBind starts to bind to an address. Port 0 is any free one.
 	//
@@ -119,9 +119,9 @@ var UDPSocketResource = abi.NewHostResource[UDPSocket]("udp-socket")
 // IncomingDatagramStream is datagrams to receive.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type IncomingDatagramStream interface {
 	// Receive returns up to max-results datagrams without waiting.
 	//
@@ -144,9 +144,9 @@ var IncomingDatagramStreamResource = abi.NewHostResource[IncomingDatagramStream]
 // OutgoingDatagramStream is datagrams to send.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type OutgoingDatagramStream interface {
 	// CheckSend returns how many datagrams send takes now; 0 means wait.
 	//

@@ -67,9 +67,9 @@ type TensorData = []byte
 // Tensor is an array of numbers. It does not change once made.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type Tensor interface {
 	// Dimensions returns the size along each axis. A single value is written as `[1]`.
 	//
@@ -98,9 +98,9 @@ var TensorResource = abi.NewHostResource[Tensor]("tensor")
 // functions, for one store.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type Host interface {
 	// NewTensor makes a tensor. Data whose length does not match the dimensions is
 	// reported where the tensor is first used, since a constructor cannot fail.

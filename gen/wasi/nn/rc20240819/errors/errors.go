@@ -66,9 +66,9 @@ func (v ErrorCode) String() string {
 // Error is an error: a code for programs, a text for people.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type Error interface {
 	// Code returns the code.
 	//

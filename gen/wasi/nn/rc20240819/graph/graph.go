@@ -24,9 +24,9 @@ const InterfaceName = "wasi:nn/graph@0.2.0-rc-2024-08-19"
 // Graph is a loaded model.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type Graph interface {
 	// InitExecutionContext makes a context in which this model computes.
 	//
@@ -113,9 +113,9 @@ type GraphBuilder = []byte
 // Host implements the interface's functions for one store.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type Host interface {
 	// Load loads a model from its bytes.
 	//

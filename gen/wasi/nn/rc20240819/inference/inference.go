@@ -23,9 +23,9 @@ const InterfaceName = "wasi:nn/inference@0.2.0-rc-2024-08-19"
 // get its outputs.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type GraphExecutionContext interface {
 	// SetInput sets the input of this name, and consumes the tensor.
 	//

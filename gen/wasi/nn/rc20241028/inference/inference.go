@@ -26,9 +26,9 @@ type NamedTensor = abi.Tuple2[string, tensor.Tensor]
 // GraphExecutionContext is a place where one model computes.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type GraphExecutionContext interface {
 	// Compute runs the model on the inputs, which it consumes, and returns all outputs
 	// in the model's order.

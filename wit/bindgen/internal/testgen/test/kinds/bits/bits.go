@@ -214,9 +214,9 @@ func (v Large) String() string {
 // Host implements the interface's functions for one store.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type Host interface {
 	// Widen serves widen: func(s: small, m: medium) -> large
 	Widen(ctx context.Context, s Small, m Medium) (Large, error)

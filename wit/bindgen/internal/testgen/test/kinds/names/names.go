@@ -109,9 +109,9 @@ func (v Client_) String() string {
 // Host implements the interface's functions for one store.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type Host interface {
 	// Range serves range: func(ctx: u8, len: u8, error: type, string: string) -> host
 	Range(ctx context.Context, ctx_ uint8, len uint8, error_ Type, string_ string) (Host_, error)

@@ -21,9 +21,9 @@ const InterfaceName = "test:kinds/resources@1.2.0"
 // Tensor is numbers with a shape.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type Tensor interface {
 	// Dimensions serves dimensions: func() -> list<u32>
 	Dimensions(ctx context.Context) ([]uint32, error)
@@ -54,9 +54,9 @@ type Array = Tensor
 // functions, for one store.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type Host interface {
 	// NewTensor makes a tensor of a copy of the data.
 	//

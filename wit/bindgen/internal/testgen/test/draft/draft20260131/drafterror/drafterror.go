@@ -18,9 +18,9 @@ const InterfaceName = "test:draft/error@0.3.0-draft-2026-01-31"
 // Error is the resource error.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type Error interface {
 	// Message serves message: func() -> string
 	Message(ctx context.Context) (string, error)

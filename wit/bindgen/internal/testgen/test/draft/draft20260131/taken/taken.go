@@ -25,9 +25,9 @@ type HostCodec struct {
 // Codec is the resource codec.
 //
 // An error that a method returns is a trap: what a guest can handle is part of the
-// result instead. Strings and byte slices in arguments, however deep, may be views of
-// the guest's memory: they are good until the method returns, and must not be changed.
-// What is kept is to be copied.
+// result instead. Strings and lists of numbers in arguments, however deep, may be views
+// of the guest's memory: they are good until the method returns, and must not be
+// changed. What is kept is to be copied.
 type Codec interface {
 	// C serves c: func(c: client) -> list<host-codec>
 	C(ctx context.Context, c names.Client_) ([]HostCodec, error)
