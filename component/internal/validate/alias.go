@@ -102,36 +102,32 @@ func (v *validator) aliasOuter(s *scope, d *decode.Alias) error {
 	if err != nil {
 		return err
 	}
-	switch d.Sort {
-	case decode.SortCoreModule:
-		m, err := at(o.coreModules, d.Index, d.Sort)
-		s.coreModules = append(s.coreModules, m)
-		return err
-	case decode.SortCoreType:
+	if d.Sort == decode.SortCoreType {
 		t, err := at(o.coreTypes, d.Index, d.Sort)
-		s.coreTypes = append(s.coreTypes, t)
-		return err
-	case decode.SortComponent:
-		c, err := at(o.components, d.Index, d.Sort)
-		if err == nil && crossed {
-			err = v.closed(c)
+		if err == nil {
+			s.coreTypes = append(s.coreTypes, t)
 		}
-		s.components = append(s.components, c)
 		return err
 	}
-	t, err := o.typeAt(d.Index)
-	if err == nil && crossed {
-		err = v.closed(t)
+	e, err := o.entity(d.Sort, d.Index)
+	if err != nil {
+		return err
 	}
-	s.types = append(s.types, t)
-	return err
+	if crossed {
+		if err := v.closed(e); err != nil {
+			return err
+		}
+	}
+	s.push(e)
+	return nil
 }
 
 var errFree = errors.New("the type refers to resource types, so it cannot be aliased across a component boundary")
 
-// closed checks that a type refers to no resource type but those it introduces.
-func (v *validator) closed(t typ) error {
-	free, err := v.free(t, nil)
+// closed checks that the type of an entity refers to no resource type but
+// those it introduces.
+func (v *validator) closed(e entity) error {
+	free, err := v.freeEntity(e, nil)
 	if err == nil && free {
 		err = errFree
 	}
@@ -195,22 +191,23 @@ func (v *validator) freeVal(t types.ValType, bound *env) (bool, error) {
 
 func (v *validator) freeExterns(x *externs, bound *env) (bool, error) {
 	for _, e := range x.list {
-		var t typ
-		switch e.sort {
-		case decode.SortFunc:
-			t = e.fn
-		case decode.SortInstance:
-			t = e.inst
-		case decode.SortComponent:
-			t = e.comp
-		case decode.SortType:
-			t = e.typ
-		default:
-			continue
-		}
-		if free, err := v.free(t, bound); free || err != nil {
+		if free, err := v.freeEntity(e.entity, bound); free || err != nil {
 			return free, err
 		}
+	}
+	return false, nil
+}
+
+func (v *validator) freeEntity(e entity, bound *env) (bool, error) {
+	switch e.sort {
+	case decode.SortFunc:
+		return v.free(e.fn, bound)
+	case decode.SortInstance:
+		return v.free(e.inst, bound)
+	case decode.SortComponent:
+		return v.free(e.comp, bound)
+	case decode.SortType:
+		return v.free(e.typ, bound)
 	}
 	return false, nil
 }

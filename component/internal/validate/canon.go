@@ -130,7 +130,10 @@ func (v *validator) lift(s *scope, d *decode.Lift) error {
 	if err := v.liftAsync(ft, o); err != nil {
 		return err
 	}
-	params, result := v.flatten(ft)
+	params, result, err := v.flatten(ft)
+	if err != nil {
+		return err
+	}
 	want := liftType(params, result, o)
 	if !sameFunc(f, want) {
 		return fmt.Errorf("core func %d is a %s, expected %s for %s", d.Func, funcText(f), funcText(want), ft)
@@ -199,7 +202,10 @@ func (v *validator) lower(s *scope, d *decode.Lower) error {
 			return err
 		}
 	}
-	params, result := v.flatten(ft)
+	params, result, err := v.flatten(ft)
+	if err != nil {
+		return err
+	}
 	if err := v.lowerOptions(ft, params, result, o); err != nil {
 		return err
 	}
@@ -243,12 +249,15 @@ func paramTypes(ft *types.Func) []types.ValType {
 }
 
 // flatten returns the layouts of all parameters as one tuple, and of the result.
-func (v *validator) flatten(ft *types.Func) (params, result *layout.Layout) {
+func (v *validator) flatten(ft *types.Func) (params, result *layout.Layout, err error) {
+	if err := v.charge(len(ft.Params) + 1); err != nil {
+		return nil, nil, err
+	}
 	r := layout.NewRecord(v.layouts, len(ft.Params))
 	for _, p := range ft.Params {
 		r.Add(p.Type)
 	}
-	return r.Layout(), v.layouts.Of(ft.Result)
+	return r.Layout(), v.layouts.Of(ft.Result), nil
 }
 
 // liftType is the type of the core function that is lifted.
@@ -300,28 +309,33 @@ func coreTypesOf(flat []layout.CoreType) []corebin.ValType {
 
 // resourceNew checks canon resource.new.
 func (v *validator) resourceNew(s *scope, d *decode.ResourceNew) error {
-	s.coreFuncs = append(s.coreFuncs, newType)
 	return v.localResource(s, d.Resource)
 }
 
 // resourceRep checks canon resource.rep.
 func (v *validator) resourceRep(s *scope, d *decode.ResourceRep) error {
-	s.coreFuncs = append(s.coreFuncs, newType)
 	return v.localResource(s, d.Resource)
 }
 
 // resourceDrop checks canon resource.drop.
 func (v *validator) resourceDrop(s *scope, d *decode.ResourceDrop) error {
-	s.coreFuncs = append(s.coreFuncs, dropType)
 	_, err := s.resource(d.Resource)
+	if err == nil {
+		s.coreFuncs = append(s.coreFuncs, dropType)
+	}
 	return err
 }
 
-// localResource checks that a type is a resource type that the component defines.
+// localResource checks that a type is a resource type that the component
+// defines, and adds the core function that is about its representation.
 func (v *validator) localResource(s *scope, i uint32) error {
 	r, err := s.resource(i)
-	if err == nil && !s.local.has(v.root(r)) {
-		err = fmt.Errorf("type %d is not a resource type that this component defines", i)
+	if err != nil {
+		return err
 	}
-	return err
+	if !s.local.has(v.root(r)) {
+		return fmt.Errorf("type %d is not a resource type that this component defines", i)
+	}
+	s.coreFuncs = append(s.coreFuncs, newType)
+	return nil
 }

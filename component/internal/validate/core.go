@@ -161,11 +161,15 @@ func (v *validator) limits(l corebin.Limits, most uint64, unit string) error {
 func (v *validator) coreType(s *scope, d *decode.CoreType) error {
 	if d.Module != nil {
 		m, err := v.moduleType(s, d.Module)
-		s.coreTypes = append(s.coreTypes, coreType{module: m})
+		if err == nil {
+			s.coreTypes = append(s.coreTypes, coreType{module: m})
+		}
 		return err
 	}
 	added, err := v.coreTypes(d)
-	s.coreTypes = append(s.coreTypes, added...)
+	if err == nil {
+		s.coreTypes = append(s.coreTypes, added...)
+	}
 	return err
 }
 
@@ -324,7 +328,7 @@ func (v *validator) coreInstantiate(s *scope, d *decode.CoreInstance) (*coreInst
 		if !ok {
 			return nil, fmt.Errorf("argument %q has no export %q", want.Module, want.Name)
 		}
-		if err := subtypeCore(have, want.Type); err != nil {
+		if err := v.subtypeCore(have, want.Type); err != nil {
 			return nil, fmt.Errorf("import %q %q: %w", want.Module, want.Name, err)
 		}
 	}
@@ -388,7 +392,7 @@ func (v *validator) subtypeModule(a, b *module) error {
 		if !ok {
 			return fmt.Errorf("it has the import %q %q, which is not expected", want.Module, want.Name)
 		}
-		if err := subtypeCore(have, want.Type); err != nil {
+		if err := v.subtypeCore(have, want.Type); err != nil {
 			return fmt.Errorf("import %q %q: %w", want.Module, want.Name, err)
 		}
 	}
@@ -400,7 +404,7 @@ func (v *validator) subtypeModule(a, b *module) error {
 		if !ok {
 			return fmt.Errorf("missing export %q", name)
 		}
-		if err := subtypeCore(have, want); err != nil {
+		if err := v.subtypeCore(have, want); err != nil {
 			return fmt.Errorf("export %q: %w", name, err)
 		}
 	}
@@ -411,7 +415,7 @@ func (v *validator) subtypeModule(a, b *module) error {
 // b is expected.
 //
 // See https://webassembly.github.io/spec/core/valid/matching.html#external-types
-func subtypeCore(a, b corebin.Extern) error {
+func (v *validator) subtypeCore(a, b corebin.Extern) error {
 	if a.Kind != b.Kind {
 		return fmt.Errorf("found a %s, expected a %s", a.Kind, b.Kind)
 	}
@@ -431,6 +435,9 @@ func subtypeCore(a, b corebin.Extern) error {
 			return fmt.Errorf("found a global %s, expected %s", globalText(a.Global), globalText(b.Global))
 		}
 	default:
+		if err := v.charge(len(b.Func.Params) + len(b.Func.Results)); err != nil {
+			return err
+		}
 		if !sameFunc(a.Func, b.Func) {
 			return fmt.Errorf("found a %s %s, expected %s", a.Kind, funcText(a.Func), funcText(b.Func))
 		}

@@ -73,7 +73,7 @@ func (v *validator) instantiate(s *scope, d *decode.Instance) (*instance, error)
 		}
 	}
 	for _, r := range c.defined {
-		if err := v.clone(); err != nil {
+		if err := v.clone(1); err != nil {
 			return nil, err
 		}
 		e.bound[r] = &types.Resource{Name: r.Name}

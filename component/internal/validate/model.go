@@ -250,6 +250,10 @@ func (v *validator) renamed(t typ, name string) (typ, error) {
 
 // copied returns a shallow copy of a value type, with an identity of its own.
 func (v *validator) copied(t types.ValType) (types.ValType, error) {
+	// The layout of the copy will be computed anew, part by part.
+	if err := v.charge(1 + numParts(t)); err != nil {
+		return nil, err
+	}
 	var c types.ValType
 	switch t := t.(type) {
 	case types.Primitive:

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/wasinn/wasinn/component/internal/corebin"
@@ -10,19 +11,26 @@ import (
 )
 
 // publisher turns the validator's types into public ones: aliases of resource
-// types become the resource types that they are aliases of.
-type publisher struct{ s *substitution }
+// types become the resource types that they are aliases of. What is shared stays shared.
+type publisher struct {
+	s          *substitution
+	instances  map[*instance]*types.Instance
+	components map[*component]*types.Component
+}
 
 // publish returns the type of a component.
 func (v *validator) publish(s *scope) *types.Component {
-	// What is published was checked and is at most MaxTypeSize nodes; its copies
-	// are not counted.
-	v.clones = int(^uint(0) >> 1)
+	// Each type is published once, so that no count is needed.
+	v.clones, v.steps = math.MaxInt, math.MaxInt
 	roots := make(map[*types.Resource]*types.Resource, len(v.roots))
 	for _, root := range v.roots {
 		roots[root] = root
 	}
-	p := &publisher{s: v.substitution(roots)}
+	p := &publisher{
+		s:          v.substitution(roots),
+		instances:  map[*instance]*types.Instance{},
+		components: map[*component]*types.Component{},
+	}
 	p.s.toRoots = true
 	return &types.Component{Imports: p.externs(&s.imports), Exports: p.externs(&s.exports)}
 }
@@ -40,7 +48,7 @@ func (p *publisher) entity(e entity) types.ExternType {
 	case decode.SortFunc:
 		return p.fn(e.fn)
 	case decode.SortInstance:
-		return &types.Instance{Exports: p.externs(&e.inst.exports)}
+		return p.instance(e.inst)
 	case decode.SortComponent:
 		return p.component(e.comp)
 	case decode.SortCoreModule:
@@ -54,15 +62,29 @@ func (p *publisher) entity(e entity) types.ExternType {
 	case *types.Func:
 		return p.fn(t)
 	case *instance:
-		return &types.Instance{Exports: p.externs(&t.exports)}
+		return p.instance(t)
 	case *component:
 		return p.component(t)
 	}
 	return nil
 }
 
+func (p *publisher) instance(i *instance) *types.Instance {
+	if t, ok := p.instances[i]; ok {
+		return t
+	}
+	t := &types.Instance{Exports: p.externs(&i.exports)}
+	p.instances[i] = t
+	return t
+}
+
 func (p *publisher) component(c *component) *types.Component {
-	return &types.Component{Imports: p.externs(&c.imports), Exports: p.externs(&c.exports)}
+	if t, ok := p.components[c]; ok {
+		return t
+	}
+	t := &types.Component{Imports: p.externs(&c.imports), Exports: p.externs(&c.exports)}
+	p.components[c] = t
+	return t
 }
 
 func (p *publisher) fn(f *types.Func) *types.Func {

@@ -18,6 +18,7 @@ type substitution struct {
 	vals      map[types.ValType]types.ValType
 	funcs     map[*types.Func]*types.Func
 	instances map[*instance]*instance
+	comps     map[*component]*component
 	// toRoots puts the resource types themselves in place, not aliases of them.
 	toRoots bool
 }
@@ -29,6 +30,7 @@ func (v *validator) substitution(env map[*types.Resource]*types.Resource) *subst
 		vals:      map[types.ValType]types.ValType{},
 		funcs:     map[*types.Func]*types.Func{},
 		instances: map[*instance]*instance{},
+		comps:     map[*component]*component{},
 	}
 }
 
@@ -41,7 +43,7 @@ func (v *validator) fresh(i *instance) (*instance, []*types.Resource, error) {
 	env := make(map[*types.Resource]*types.Resource, len(i.bound))
 	made := make([]*types.Resource, len(i.bound))
 	for n, r := range i.bound {
-		if err := v.clone(); err != nil {
+		if err := v.clone(1); err != nil {
 			return nil, nil, err
 		}
 		made[n] = &types.Resource{Name: r.Name}
@@ -55,7 +57,7 @@ func (v *validator) fresh(i *instance) (*instance, []*types.Resource, error) {
 func (s *substitution) externs(x *externs) (externs, error) {
 	c := externs{index: x.index, size: x.size, depth: x.depth, list: make([]extern, len(x.list))}
 	for i, e := range x.list {
-		if err := s.v.clone(); err != nil {
+		if err := s.v.clone(1); err != nil {
 			return c, err
 		}
 		n, err := s.entity(e.entity)
@@ -121,6 +123,9 @@ func (s *substitution) fn(f *types.Func) (*types.Func, error) {
 	if c, ok := s.funcs[f]; ok {
 		return c, nil
 	}
+	if err := s.v.charge(len(f.Params) + 1); err != nil {
+		return nil, err
+	}
 	c := &types.Func{Async: f.Async, Params: make([]types.Param, len(f.Params))}
 	changed := false
 	for i, p := range f.Params {
@@ -137,6 +142,8 @@ func (s *substitution) fn(f *types.Func) (*types.Func, error) {
 	}
 	if !changed && c.Result == f.Result {
 		c = f
+	} else if err := s.v.clone(len(f.Params) + 1); err != nil {
+		return nil, err
 	}
 	s.funcs[f] = c
 	return c, nil
@@ -153,12 +160,16 @@ func (s *substitution) instance(i *instance) (*instance, error) {
 }
 
 func (s *substitution) component(c *component) (*component, error) {
+	if n, ok := s.comps[c]; ok {
+		return n, nil
+	}
 	n := *c
 	var err error
 	if n.imports, err = s.externs(&c.imports); err != nil {
 		return nil, err
 	}
 	n.exports, err = s.externs(&c.exports)
+	s.comps[c] = &n
 	return &n, err
 }
 
@@ -222,7 +233,7 @@ func (s *substitution) copy(t types.ValType) (types.ValType, error) {
 // keep registers the copy of a value type with what is known of it.
 func (s *substitution) keep(c, of types.ValType) (types.ValType, error) {
 	s.v.info[c] = s.v.info[of]
-	return c, s.v.clone()
+	return c, s.v.clone(1 + numParts(c))
 }
 
 // assemble makes a value type like t with other parts.

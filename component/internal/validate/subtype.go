@@ -33,8 +33,10 @@ func open(up *env, lists ...[]*types.Resource) *env {
 func (v *validator) resolve(r *types.Resource, e *env) *types.Resource {
 	r = v.root(r)
 	for ; e != nil; e = e.up {
-		if known := e.bound[r]; known != nil {
+		if known, ok := e.bound[r]; known != nil {
 			return known
+		} else if ok {
+			break
 		}
 	}
 	return r
@@ -87,7 +89,9 @@ func (v *validator) subtypeType(a typ, ea *env, b typ, eb *env) error {
 	if !ok {
 		err := v.sameType(a, ea, b, eb)
 		if vb, ok := b.(types.ValType); ok && err == nil && eb != nil && eb.vals != nil {
-			eb.vals[vb] = a.(types.ValType)
+			if _, ok := b.(types.Primitive); !ok {
+				eb.vals[vb] = a.(types.ValType)
+			}
 		}
 		return err
 	}

@@ -24,6 +24,7 @@ type suiteCommand struct {
 // suiteFiles returns the commands with binaries of the official suite, by the
 // path of their binary. It skips the test when the suite is not there.
 func suiteFiles(t testing.TB) (root string, files map[string]suiteCommand) {
+	t.Helper()
 	root = filepath.Join("..", "..", "..", "..", "shared", "suites", "component-model", "json")
 	if _, err := os.Stat(root); err != nil {
 		t.Skipf("the official suite is not there: %v", err)
@@ -125,4 +126,34 @@ func TestSuiteGates(t *testing.T) {
 		}
 	}
 	t.Log(counts)
+}
+
+// The project's own guests are valid without any gated feature.
+func TestPrebuiltGuests(t *testing.T) {
+	guests, err := filepath.Glob(filepath.Join("..", "..", "..", "guests", "prebuilt", "*.component.wasm"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(guests) == 0 {
+		t.Skip("there are no guests in guests/prebuilt")
+	}
+	for _, path := range guests {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := decode.Decode(data)
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+			continue
+		}
+		v, err := validate.Validate(c, validate.Features{})
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+			continue
+		}
+		if len(v.Type.Exports) == 0 || v.Type.Exports[0].Name == "" {
+			t.Errorf("%s: no export in %+v", path, v.Type)
+		}
+	}
 }

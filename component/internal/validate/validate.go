@@ -114,16 +114,19 @@ type validator struct {
 }
 
 // step counts one visit of a type node.
-func (v *validator) step() error {
-	if v.steps--; v.steps < 0 {
+func (v *validator) step() error { return v.charge(1) }
+
+// charge counts visits of n type nodes.
+func (v *validator) charge(n int) error {
+	if v.steps -= n; v.steps < 0 {
 		return fmt.Errorf("types are too large: checking them takes more than %d steps and %d for each byte of the component", baseSteps, stepsPerByte)
 	}
 	return nil
 }
 
-// clone counts one copy of a type node.
-func (v *validator) clone() error {
-	if v.clones--; v.clones < 0 {
+// clone counts copies of n type nodes.
+func (v *validator) clone(n int) error {
+	if v.clones -= n; v.clones < 0 {
 		return fmt.Errorf("types are too large: instantiating them takes more than %d copies and %d for each byte of the component", baseClones, clonesPerByte)
 	}
 	return nil
