@@ -18,10 +18,25 @@ func Resolve(infos []backends.TensorInfo, name string) (int, bool) {
 			return i, true
 		}
 	}
-	if name == "" {
-		return 0, len(infos) == 1
+	return standsFor(name, len(infos))
+}
+
+// ResolveOutput is [Resolve] for what a compute returned.
+func ResolveOutput(outs []backends.NamedTensor, name string) (int, bool) {
+	for i := range outs {
+		if outs[i].Name == name {
+			return i, true
+		}
 	}
-	if i, err := strconv.ParseUint(name, 10, 31); err == nil && i < uint64(len(infos)) && name[0] != '+' {
+	return standsFor(name, len(outs))
+}
+
+// standsFor reads a name that is none of n tensors' as an index of one.
+func standsFor(name string, n int) (int, bool) {
+	if name == "" {
+		return 0, n == 1
+	}
+	if i, err := strconv.ParseUint(name, 10, 31); err == nil && i < uint64(n) {
 		return int(i), true
 	}
 	return 0, false

@@ -39,7 +39,7 @@ type closing interface{ Close() error }
 // [Config] that svc, or the service it decorates, was made with; another
 // implementation of Service gets the defaults.
 func NewSession(svc Service) *Session {
-	s := &Session{svc: svc, open: map[uint64]closing{}}
+	s := &Session{svc: svc}
 	if a, ok := svc.(accounted); ok {
 		s.acct = a.account()
 	} else {
@@ -140,6 +140,9 @@ func (s *Session) register(id *uint64, c closing) bool {
 	*id = s.seq
 	if s.closed {
 		return false
+	}
+	if s.open == nil {
+		s.open = map[uint64]closing{}
 	}
 	s.open[*id] = c
 	return true
@@ -395,6 +398,14 @@ func (s *Session) refund(tensors int, n uint64) {
 	}
 	s.mu.Unlock()
 }
+
+// Hold counts bytes that the host keeps for the guest beside its tensors
+// against the limit of those; Let takes them off again. The error is *Error
+// with code TooLarge.
+func (s *Session) Hold(bytes uint64) error { return s.charge(0, bytes) }
+
+// Let takes off what Hold counted.
+func (s *Session) Let(bytes uint64) { s.refund(0, bytes) }
 
 // Release releases outputs of Compute and takes them off the guest's count.
 // Each is released once.

@@ -365,15 +365,7 @@ func (x *execution) outputNamed(name []byte) (*backends.Tensor, error) {
 	if x.outputs == nil {
 		return nil, errNoOutputs
 	}
-	for i := range x.outputs {
-		if x.outputs[i].Name == string(name) {
-			return x.outputs[i].Tensor, nil
-		}
-	}
-	if len(name) == 0 && len(x.outputs) == 1 {
-		return x.outputs[0].Tensor, nil
-	}
-	if i, err := strconv.ParseUint(text(name), 10, 31); err == nil && i < uint64(len(x.outputs)) {
+	if i, ok := wasinn.ResolveOutput(x.outputs, text(name)); ok {
 		return x.outputs[i].Tensor, nil
 	}
 	return nil, backends.Errorf(backends.InvalidArgument, "the model has no output %q", name)
