@@ -455,3 +455,51 @@ func TestAChildIsNotEnteredTwice(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestBadArgumentsDoNotPoison(t *testing.T) {
+	g := newGuest(NewStore(Limits{}), nil, "echo")
+	f := g.lift("echo", echoType, g.coreEcho)
+	for _, bad := range []value.Value{uint32(1), "\xff", nil} {
+		if _, err := CallDynamic(ctx, f, []value.Value{bad}); trapKind(err) != TrapInvalidValue || !strings.HasPrefix(err.Error(), `call echo: param "s": `) {
+			t.Errorf("%#v: %v", bad, err)
+		}
+	}
+	if v, err := CallDynamic(ctx, f, []value.Value{"good"}); err != nil || v != "good" {
+		t.Errorf("after them: %v, %v", v, err)
+	}
+}
+
+type numbers struct {
+	A int8
+	B uint8
+	C int16
+	D uint16
+	E int32
+	F uint32
+	G int64
+	H uint64
+}
+
+func TestNumbersInRecords(t *testing.T) {
+	c := Record(
+		FieldOf("a", S8, func(n *numbers) *int8 { return &n.A }), FieldOf("b", U8, func(n *numbers) *uint8 { return &n.B }),
+		FieldOf("c", S16, func(n *numbers) *int16 { return &n.C }), FieldOf("d", U16, func(n *numbers) *uint16 { return &n.D }),
+		FieldOf("e", S32, func(n *numbers) *int32 { return &n.E }), FieldOf("f", U32, func(n *numbers) *uint32 { return &n.F }),
+		FieldOf("g", S64, func(n *numbers) *int64 { return &n.G }), FieldOf("h", U64, func(n *numbers) *uint64 { return &n.H }),
+	)
+	want := numbers{-2, 254, -3, 65533, -4, 1<<32 - 4, -5, 1<<64 - 5}
+	cx := testContext(newHeap(100), UTF8)
+	flat, err := lowerFlat(cx, c, want)
+	if err != nil || !reflect.DeepEqual(flat, []uint64{0xfffffffe, 254, 0xfffffffd, 65533, 0xfffffffc, 0xfffffffc, 1<<64 - 5, 1<<64 - 5}) {
+		t.Errorf("lowered to %#x, error %v", flat, err)
+	}
+	if got, err := liftFlat(cx, c, flat...); got != want || err != nil {
+		t.Errorf("lifted %+v, error %v", got, err)
+	}
+	if err := c.Store(cx, want, 8); err != nil {
+		t.Error(err)
+	}
+	if got, err := c.Load(cx, cx.memory()[8:8+c.Size()]); got != want || err != nil {
+		t.Errorf("loaded %+v, error %v", got, err)
+	}
+}

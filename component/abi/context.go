@@ -106,11 +106,12 @@ type Scope struct {
 	lenders    []uint32          // indices in the caller's table of the handles lent
 	hostLent   []*ResourceHandle // the host's own handles lent
 	hostHeld   []*ResourceHandle // borrowed handles that the host was given
+	lowered    bool              // a handle was given to the instance
 	moved      []uint32          // reps of host resources moved to the host when the call's values are complete
 }
 
 func (s *Scope) reset() {
-	s.numBorrows = 0
+	s.numBorrows, s.lowered = 0, false
 	s.lenders = s.lenders[:0]
 	s.hostLent = s.hostLent[:0]
 	s.hostHeld = s.hostHeld[:0]
@@ -119,6 +120,12 @@ func (s *Scope) reset() {
 
 // finish ends the scope's lends: the spec's Subtask.deliver_resolve.
 func (s *Scope) finish(inst *Instance) {
+	if len(s.lenders)|len(s.hostLent)|len(s.hostHeld) != 0 {
+		s.finishLends(inst)
+	}
+}
+
+func (s *Scope) finishLends(inst *Instance) {
 	for _, i := range s.lenders {
 		if h := inst.handles.Get(i); h != nil {
 			h.numLends--
@@ -139,6 +146,12 @@ func (s *Scope) finish(inst *Instance) {
 // they stay in the store's table, so that none is lost when a later value of
 // the same call traps.
 func (s *Scope) commit(st *Store) {
+	if len(s.moved) != 0 {
+		s.commitMoved(st)
+	}
+}
+
+func (s *Scope) commitMoved(st *Store) {
 	for _, rep := range s.moved {
 		st.hostTable.Remove(rep)
 	}

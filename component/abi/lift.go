@@ -81,6 +81,32 @@ func (f *Func) fail(fr *frame, err error) error {
 	return err
 }
 
+// refuse ends a call whose arguments could not be lowered. Where the host's
+// own values are at fault, and no handle has gone to the guest yet, the
+// instance stays good.
+func (f *Func) refuse(fr *frame, err error) error {
+	if !hostsFault(err) || fr.cx.scope.lowered {
+		return f.fail(fr, err)
+	}
+	fr.cx.scope.finish(f.inst)
+	f.inst.leaveTo(nil)
+	f.release(fr)
+	return AtCall(err, f.name)
+}
+
+// hostsFault reports whether a value of the host was refused.
+func hostsFault(err error) bool {
+	t, ok := err.(*Trap)
+	if !ok {
+		return false
+	}
+	switch t.Kind {
+	case TrapInvalidValue, TrapTooLong, TrapStaleHandle:
+		return true
+	}
+	return false
+}
+
 // returned is the spec's Task.return_: no handle that was lent for the call
 // may be left.
 func (fr *frame) returned() error {
@@ -110,7 +136,7 @@ func (f *Func) end(ctx context.Context, fr *frame, caller *Instance) error {
 // checks; [None] stands for no parameters and no result.
 //
 // Any error poisons f's instance, but for those that say that it was not
-// entered.
+// entered, and for values in p that params cannot hold.
 func CallFunc[P, R any](ctx context.Context, f *Func, params Codec[P], result Codec[R], p P) (R, error) {
 	r, _, err := callFunc(ctx, f, params, result, p, nil)
 	return r, err
@@ -132,7 +158,7 @@ func callFunc[P, R any](ctx context.Context, f *Func, params Codec[P], result Co
 		return r, nil, err
 	}
 	if err := lowerParams(&fr.cx, params, p, &fr.vals); err != nil {
-		return r, nil, f.fail(fr, err)
+		return r, nil, f.refuse(fr, err)
 	}
 	if err := f.core(ctx, fr.stack[:]); err != nil {
 		return r, nil, f.fail(fr, err)

@@ -15,6 +15,10 @@ type Field[S any] struct {
 	ops  fieldOps[S]
 
 	offset, size uint32
+
+	// Fields of plain numbers, the most of all, are moved without a call.
+	number numberKind
+	goOff  uintptr
 }
 
 // fieldOps work on one field of a struct. The struct is passed by value and
@@ -38,7 +42,11 @@ func FieldOf[S, F any](name string, c Codec[F], at func(*S) *F) Field[S] {
 	if off > unsafe.Sizeof(*s) || off+unsafe.Sizeof(*at(s)) > unsafe.Sizeof(*s) {
 		panic(fmt.Sprintf("abi: FieldOf(%q): not a field of %T", name, *s))
 	}
-	return Field[S]{name: name, typ: c.Type(), ops: fieldAt[S, F]{c, off}}
+	f := Field[S]{name: name, typ: c.Type(), ops: fieldAt[S, F]{c, off}, goOff: off}
+	if n, ok := c.(interface{ numberKind() numberKind }); ok {
+		f.number = n.numberKind()
+	}
+	return f
 }
 
 type fieldAt[S, F any] struct {
@@ -66,6 +74,64 @@ func (f fieldAt[S, F]) liftFlat(cx *Context, s S, vi *CoreValues) (S, error) {
 
 func (f fieldAt[S, F]) lowerFlat(cx *Context, s S, vo *CoreValues) error {
 	return f.codec.LowerFlat(cx, *f.at(&s), vo)
+}
+
+// numberKind tells how a field that is a plain number is held in Go: by its
+// size in bytes, and whether it is signed. 0 is for all other fields.
+type numberKind uint8
+
+const (
+	number8 numberKind = iota + 1
+	number16
+	number32
+	number64
+	signed8
+	signed16
+)
+
+// load moves a number from memory to the field at p.
+func (k numberKind) load(b []byte, p unsafe.Pointer) {
+	switch k {
+	case number8, signed8:
+		*(*uint8)(p) = b[0]
+	case number16, signed16:
+		*(*uint16)(p) = le.Uint16(b)
+	case number32:
+		*(*uint32)(p) = le.Uint32(b)
+	case number64:
+		*(*uint64)(p) = le.Uint64(b)
+	}
+}
+
+// lift moves a core value to the field at p, wrapped to its width.
+func (k numberKind) lift(v uint64, p unsafe.Pointer) {
+	switch k {
+	case number8, signed8:
+		*(*uint8)(p) = uint8(v)
+	case number16, signed16:
+		*(*uint16)(p) = uint16(v)
+	case number32:
+		*(*uint32)(p) = uint32(v)
+	case number64:
+		*(*uint64)(p) = v
+	}
+}
+
+// lower makes a core value of the field at p.
+func (k numberKind) lower(p unsafe.Pointer) uint64 {
+	switch k {
+	case number8:
+		return uint64(*(*uint8)(p))
+	case number16:
+		return uint64(*(*uint16)(p))
+	case number32:
+		return uint64(*(*uint32)(p))
+	case number64:
+		return *(*uint64)(p)
+	case signed8:
+		return uint64(uint32(*(*int8)(p)))
+	}
+	return uint64(uint32(*(*int16)(p)))
 }
 
 // Record is the codec of a record as Go struct S, its fields in the order of
@@ -110,6 +176,10 @@ func (c *recordCodec[S]) Flat() int           { return c.layout.NumFlat }
 func (c *recordCodec[S]) Load(cx *Context, b []byte) (s S, err error) {
 	for i := range c.fields {
 		f := &c.fields[i]
+		if f.number != 0 {
+			f.number.load(b[f.offset:f.offset+f.size], unsafe.Add(unsafe.Pointer(&s), f.goOff))
+			continue
+		}
 		if s, err = f.ops.load(cx, b[f.offset:f.offset+f.size:f.offset+f.size], s); err != nil {
 			return s, c.step(err, f.name)
 		}
@@ -130,6 +200,10 @@ func (c *recordCodec[S]) Store(cx *Context, v S, ptr uint32) error {
 func (c *recordCodec[S]) LiftFlat(cx *Context, vi *CoreValues) (s S, err error) {
 	for i := range c.fields {
 		f := &c.fields[i]
+		if f.number != 0 {
+			f.number.lift(vi.Next(), unsafe.Add(unsafe.Pointer(&s), f.goOff))
+			continue
+		}
 		if s, err = f.ops.liftFlat(cx, s, vi); err != nil {
 			return s, c.step(err, f.name)
 		}
@@ -140,6 +214,10 @@ func (c *recordCodec[S]) LiftFlat(cx *Context, vi *CoreValues) (s S, err error) 
 func (c *recordCodec[S]) LowerFlat(cx *Context, v S, vo *CoreValues) error {
 	for i := range c.fields {
 		f := &c.fields[i]
+		if f.number != 0 {
+			vo.Put(f.number.lower(unsafe.Add(unsafe.Pointer(&v), f.goOff)))
+			continue
+		}
 		if err := f.ops.lowerFlat(cx, v, vo); err != nil {
 			return c.step(err, f.name)
 		}

@@ -81,6 +81,16 @@ func (c intCodec[T]) LowerFlat(_ *Context, v T, vo *CoreValues) error {
 // little-endian machine.
 func (c intCodec[T]) fixedWidth() {}
 
+func (c intCodec[T]) numberKind() numberKind {
+	switch c.prim {
+	case types.S8:
+		return signed8
+	case types.S16:
+		return signed16
+	}
+	return [...]numberKind{1: number8, 2: number16, 4: number32, 8: number64}[c.Size()]
+}
+
 type boolCodec struct{}
 
 func (boolCodec) Type() types.ValType { return types.Bool }

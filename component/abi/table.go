@@ -63,6 +63,7 @@ func (cx *Context) liftBorrow(index uint32, rt *ResourceType) (rep uint32, err e
 
 // lowerOwn gives the instance an owning handle of rep.
 func (cx *Context) lowerOwn(rep uint32, rt *ResourceType) (index uint32, err error) {
+	cx.scope.lowered = true
 	return cx.Inst.addHandle(handle{rt: rt, rep: rep, own: true})
 }
 
@@ -74,6 +75,7 @@ func (cx *Context) lowerBorrow(rep uint32, rt *ResourceType) (index uint32, err 
 	if rt.Impl == cx.Inst {
 		return rep, nil
 	}
+	cx.scope.lowered = true
 	index, err = cx.Inst.addHandle(handle{rt: rt, rep: rep, scope: &cx.scope})
 	if err == nil {
 		cx.scope.numBorrows++
