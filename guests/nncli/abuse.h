@@ -14,6 +14,9 @@ typedef struct {
   const char *what;
 } abuse_kind;
 
+// What is done "without end" ends after so many times, which is more than any host should bear.
+enum { WITHOUT_END = 100000000 };
+
 // The kinds that only one interface can do, and how many they are: interface_component.c, interface_preview1.c.
 extern const abuse_kind interface_kinds[];
 extern const size_t interface_kind_count;

@@ -164,7 +164,7 @@ static bool bad_utf8(const options *o) {
 // endless_tensors makes small tensors and drops none.
 static bool endless_tensors(const options *o) {
   (void)o;
-  for (int i = 0; i < 100000000; i++)
+  for (int i = 0; i < WITHOUT_END; i++)
     new_tensor();
   return true;
 }
@@ -174,7 +174,7 @@ static bool endless_bytes(const options *o) {
   (void)o;
   uint32_t dim = 1 << 20;
   void *data = allocate(dim, 1);
-  for (int i = 0; i < 1000000; i++)
+  for (int i = 0; i < WITHOUT_END; i++)
     wasi_nn_tensor_new(&dim, 1, WASI_NN_U8, data, dim);
   return true;
 }
