@@ -146,3 +146,6 @@ func (l *Linker) bind(c *Component) (*link.Bound, error) {
 	c.bound.Store(l, b)
 	return b, nil
 }
+
+// Runtime returns the runtime whose components the linker links.
+func (l *Linker) Runtime() *Runtime { return l.rt }
