@@ -186,7 +186,7 @@ func repeat(e *Layout, n uint32) *Layout {
 		l.NumFlat = MaxFlatParams + 1
 		return l
 	}
-	for range n {
+	for range flat / uint64(max(e.NumFlat, 1)) { // n, unless the element is empty
 		l.Flat = append(l.Flat, e.Flat...)
 	}
 	l.NumFlat = len(l.Flat)

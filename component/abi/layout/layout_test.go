@@ -36,6 +36,7 @@ func TestLayouts(t *testing.T) {
 		{&types.Map{Key: types.U8, Value: types.F64}, 4, 8, []CoreType{I32, I32}},
 		{fixed(types.U16, 3), 2, 6, []CoreType{I32, I32, I32}},
 		{fixed(types.U8, 17), 1, 17, nil},
+		{fixed(tuple(), 1<<32-1), 1, 0, []CoreType{}}, // at once, whatever the length
 		{tuple(types.U8, types.U16, types.U8, types.U32), 4, 12, []CoreType{I32, I32, I32, I32}},
 		{tuple(types.U16, types.U8), 2, 4, []CoreType{I32, I32}},
 		{tuple(types.U8, types.U64), 8, 16, []CoreType{I32, I64}},
