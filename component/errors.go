@@ -7,12 +7,15 @@ import (
 	"github.com/wasinn/wasinn/component/abi"
 	"github.com/wasinn/wasinn/component/internal/decode"
 	"github.com/wasinn/wasinn/component/internal/link"
+	"github.com/wasinn/wasinn/component/internal/validate"
 )
 
 // The errors of each stage, to be matched with errors.As.
 type (
 	// DecodeError is a component that is malformed, with the byte offset where.
 	DecodeError = decode.Error
+	// ValidateError is a component that breaks a rule of the Component Model.
+	ValidateError = validate.Error
 	// LinkError is a component that cannot be linked: an import without a
 	// matching definition, a feature that is not there, or a limit.
 	LinkError = link.Error

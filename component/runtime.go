@@ -9,6 +9,7 @@ import (
 	"github.com/wasinn/wasinn/component/internal/decode"
 	"github.com/wasinn/wasinn/component/internal/instantiate"
 	"github.com/wasinn/wasinn/component/internal/link"
+	"github.com/wasinn/wasinn/component/internal/validate"
 	"github.com/wasinn/wasinn/component/types"
 )
 
@@ -53,7 +54,7 @@ func (rt *Runtime) Compile(ctx context.Context, wasm []byte, opts ...CompileOpti
 	if err != nil {
 		return nil, err
 	}
-	valid, err := validated(decoded)
+	valid, err := validate.Validate(decoded, validate.Features{})
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +73,7 @@ func (rt *Runtime) Compile(ctx context.Context, wasm []byte, opts ...CompileOpti
 	if err != nil {
 		return nil, err
 	}
-	return &Component{rt: rt, typ: fromPlan(plan), plan: plan, program: program}, nil
+	return &Component{rt: rt, typ: valid.Type, plan: plan, program: program}, nil
 }
 
 // Component is a compiled component. It is immutable and safe for concurrent use.

@@ -186,7 +186,7 @@ func (r *Runner) instantiateNamed(ctx context.Context, c *Command) error {
 	}
 	if comp == nil {
 		r.last = nil
-		return fmt.Errorf("module %q is not defined", c.Module)
+		return fmt.Errorf("module %q: %w", c.Module, ErrNotDefined)
 	}
 	return r.instantiate(ctx, comp, c.Instance)
 }
@@ -197,7 +197,7 @@ func (r *Runner) invoke(ctx context.Context, a *Action) (value.Value, error) {
 		inst = r.instances[a.Module]
 	}
 	if inst == nil {
-		return nil, errNoInstance
+		return nil, ErrNotDefined
 	}
 	f, err := inst.Func(a.Field)
 	if err != nil {
@@ -212,7 +212,9 @@ func (r *Runner) invoke(ctx context.Context, a *Action) (value.Value, error) {
 	return f.Call(ctx, args...)
 }
 
-var errNoInstance = errors.New("there is no instance to call")
+// ErrNotDefined is the error of a command whose module or instance an earlier,
+// failed command was to make.
+var ErrNotDefined = errors.New("not defined, since an earlier command failed")
 
 func (r *Runner) assertReturn(ctx context.Context, c *Command) error {
 	got, err := r.invoke(ctx, c.Action)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -63,22 +64,23 @@ func tableShare(plan *link.Plan, limit uint32) (maxTable uint32, err error) {
 
 func (p *Program) compile(ctx context.Context, maxTable uint32, progress func(done, total int)) error {
 	done, total := 0, 0
-	for _, m := range p.plan.Modules {
+	all := slices.Concat(p.plan.Modules, p.plan.Unused)
+	for _, m := range all {
 		total += len(m.Bytes)
 	}
-	for i, m := range p.plan.Modules {
+	for i, m := range all {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
-		imports := make([]corewasm.ImportName, len(m.Imports))
-		for k, imp := range m.Imports {
-			imports[k] = corewasm.ImportName(imp)
-		}
-		compiled, err := p.engine.Compile(ctx, m.Bytes, m.Info, imports, maxTable)
+		compiled, err := p.engine.Compile(ctx, m.Bytes, m.Info, importNames(m), maxTable)
 		if err != nil {
-			return &link.Error{Path: fmt.Sprintf("core module %d at 0x%x", i, m.Offset), Msg: err.Error()}
+			return &link.Error{Path: fmt.Sprintf("core module at 0x%x", m.Offset), Msg: err.Error()}
 		}
-		p.modules = append(p.modules, compiled)
+		if i < len(p.plan.Modules) {
+			p.modules = append(p.modules, compiled)
+		} else if err := compiled.Close(ctx); err != nil {
+			return err
+		}
 		done += len(m.Bytes)
 		if progress != nil {
 			progress(done, total)
@@ -91,6 +93,20 @@ func (p *Program) compile(ctx context.Context, maxTable uint32, progress func(do
 		p.sigs = append(p.sigs, sync.OnceValue(func() *abi.Signature { return abi.NewSignature(l.Type, nil) }))
 	}
 	return p.compileHosts(ctx)
+}
+
+// importNames are the names of a module's imports in the engine. A module that
+// is not instantiated needs any names that the engine takes.
+func importNames(m *link.Module) []corewasm.ImportName {
+	names := make([]corewasm.ImportName, len(m.Info.Imports))
+	for i := range names {
+		if m.Imports != nil {
+			names[i] = corewasm.ImportName(m.Imports[i])
+		} else {
+			names[i].Name = m.Info.Imports[i].Name
+		}
+	}
+	return names
 }
 
 // compileHosts makes one host module for the canonical functions of each

@@ -31,7 +31,7 @@ func Build(c *validate.Component, limits Limits) (p *Plan, err error) {
 	b := &builder{
 		limits: limits, left: limits.Steps,
 		layouts: layout.NewCache(), wired: map[string]int{}, options: map[Options]int{},
-		resources: map[*types.Resource]int{}, async: map[types.ValType]bool{},
+		resources: map[*types.Resource]int{}, async: map[types.ValType]bool{}, used: map[*decode.CoreModule]bool{},
 	}
 	defer func() {
 		switch r := recover().(type) {
@@ -47,8 +47,24 @@ func Build(c *validate.Component, limits Limits) (p *Plan, err error) {
 			p, err = nil, errorf(b.path(), "the component could not be resolved: %v", r)
 		}
 	}()
+	defer b.unused(c.Component)
 	b.component(c.Component, nil, nil, -1, "")
 	return &b.plan, nil
+}
+
+// unused notes the core modules that no step instantiates, nested ones
+// included. Decoding bounds the depth of components.
+func (b *builder) unused(c *decode.Component) {
+	for _, d := range c.Defs {
+		switch d := d.(type) {
+		case *decode.Component:
+			b.unused(d)
+		case *decode.CoreModule:
+			if !b.used[d] {
+				b.plan.Unused = append(b.plan.Unused, &Module{Bytes: d.Bytes, Info: d.Module, Offset: d.Offset})
+			}
+		}
+	}
 }
 
 // unsupported is raised where a valid component needs what the host cannot
@@ -67,6 +83,7 @@ type builder struct {
 	// resources numbers Plan.Resources; async remembers which types need async.
 	resources map[*types.Resource]int
 	async     map[types.ValType]bool
+	used      map[*decode.CoreModule]bool
 	where     []string // the components under instantiation
 	pos       int      // offset of the definition under way
 }
@@ -240,6 +257,7 @@ func (b *builder) instantiateModule(f *frame, mod *coreModule, args map[string]*
 	if !ok {
 		m = len(b.plan.Modules)
 		b.wired[key.String()] = m
+		b.used[mod.def] = true
 		b.plan.Modules = append(b.plan.Modules, &Module{Bytes: mod.def.Bytes, Info: mod.def.Module, Imports: names, Offset: mod.def.Offset})
 	}
 	b.plan.Steps = append(b.plan.Steps, Step{Kind: StepInstantiate, Index: m, Args: sources, In: f.inst})

@@ -25,6 +25,9 @@ type Plan struct {
 	// Modules are the core modules to compile, one for each way that a module
 	// is wired.
 	Modules []*Module
+	// Unused are the core modules that no step instantiates. They are compiled
+	// once, since an invalid one makes the component invalid.
+	Unused []*Module
 	// Steps is what to do, in order.
 	Steps []Step
 	// CoreInstances is how many core instances the steps make; they are
