@@ -37,10 +37,9 @@ func newFile(g *generator, i *wit.Interface) *file {
 		names: names{}, codecs: map[string]string{}, selves: map[string]bool{},
 	}
 	f.types = g.typeNames(i, f.names)
-	for d, name := range f.types {
+	for _, d := range g.ownTypes(i) {
 		if isResource(d) {
-			f.names.pick(lowerFirst(name) + "Self")
-			f.names.pick(lowerFirst(name) + "SelfCodec")
+			f.names.pick(lowerFirst(f.types[d])+"Self", "Codec")
 		}
 	}
 	return f

@@ -147,7 +147,7 @@ func (f *file) writeParams(fn function) (typ, codec string) {
 		}
 		f.selves[typ] = true
 	default:
-		typ = f.names.pick(lowerFirst(f.goBase(fn)) + "Params")
+		typ = f.names.pick(lowerFirst(f.goBase(fn))+"Params", "Codec")
 	}
 	codec = typ + "Codec"
 	fmt.Fprintf(&f.params, "type %s struct {\n", typ)
