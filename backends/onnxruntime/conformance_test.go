@@ -3,7 +3,6 @@ package onnxruntime
 import (
 	"testing"
 
-	"github.com/wasinn/wasinn/backends"
 	"github.com/wasinn/wasinn/backends/backendtest"
 )
 
@@ -29,4 +28,10 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-var _ backends.Backend = (*Backend)(nil)
+func TestConformanceThroughAWrapper(t *testing.T) {
+	f := backendtest.Faulty(newBackend(t, Config{}), nil)
+	t.Run("suite", func(t *testing.T) { backendtest.Run(t, f) })
+	if live := f.Live(); live != (backendtest.Live{}) {
+		t.Errorf("the suite leaves %+v behind", live)
+	}
+}
