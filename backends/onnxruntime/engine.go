@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"runtime"
 	"slices"
@@ -25,7 +26,8 @@ type engine struct {
 	path         string
 	source       LibrarySource
 	providers    []string
-	intra, inter int // threads of the pools
+	intra, inter int  // threads of the pools
+	limited      bool // whether computations share an arena that has a limit
 
 	gpu gpuProbe
 }
@@ -112,7 +114,32 @@ func (e *engine) start(cfg Config) error {
 	if e.providers, err = e.lib.Providers(); err != nil {
 		return err
 	}
+	if err := e.limitMemory(cfg.MaxMemory); err != nil {
+		return err
+	}
 	return e.selfTest()
+}
+
+// limitMemory makes an arena for the whole process. ONNX Runtime has no other
+// way to limit what computations take.
+func (e *engine) limitMemory(bytes int64) error {
+	if bytes == 0 {
+		bytes = availableMemory() / 4 * 3
+	}
+	if bytes <= 0 || bytes > math.MaxInt {
+		return nil
+	}
+	arena, err := binding.NewArenaCfg(int(bytes), -1, -1, -1)
+	if err != nil {
+		return err
+	}
+	defer arena.Destroy()
+	cpu, err := binding.GetMemoryInfo()
+	if err != nil {
+		return err
+	}
+	e.limited = true
+	return binding.CreateAndRegisterAllocator(cpu, arena)
 }
 
 // selfTest sets a config entry through the binding and reads it through the
@@ -157,7 +184,10 @@ func (e *engine) optionsFor(cfg Config, load backends.LoadOptions) (*options, er
 	if err != nil {
 		return nil, err
 	}
-	if err := e.setThreads(opts, cfg, load); err != nil {
+	if e.limited {
+		err = opts.AddSessionConfigEntry("session.use_env_allocators", "1")
+	}
+	if err := errors.Join(err, e.setThreads(opts, cfg, load)); err != nil {
 		opts.Destroy()
 		return nil, err
 	}

@@ -396,14 +396,24 @@ func TestEveryCodeOfONNXRuntimeHasAMeaning(t *testing.T) {
 	}
 }
 
+// inItsOwnProcess runs the test again in a process where no library is loaded
+// yet, since the environment is made once. It returns true in there.
+func inItsOwnProcess(t *testing.T) bool {
+	t.Helper()
+	if os.Getenv("WASINN_TEST_PROCESS") == t.Name() {
+		return true
+	}
+	newBackend(t, Config{}) // skips without a library
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
+	cmd.Env = append(os.Environ(), "WASINN_TEST_PROCESS="+t.Name())
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	return false
+}
+
 func TestLogsGoWhereTheyAreSent(t *testing.T) {
-	if os.Getenv("WASINN_TEST_LOG") == "" { // the environment is made once per process
-		newBackend(t, Config{})
-		cmd := exec.Command(os.Args[0], "-test.run=^TestLogsGoWhereTheyAreSent$", "-test.v")
-		cmd.Env = append(os.Environ(), "WASINN_TEST_LOG=1")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Errorf("%v\n%s", err, out)
-		}
+	if !inItsOwnProcess(t) {
 		return
 	}
 	var logged bytes.Buffer
@@ -415,5 +425,46 @@ func TestLogsGoWhereTheyAreSent(t *testing.T) {
 	g.Close()
 	if !strings.Contains(logged.String(), "level=INFO") || !strings.Contains(logged.String(), "category=") {
 		t.Errorf("logged is %q", logged.String())
+	}
+}
+
+func TestMemoryIsLimited(t *testing.T) {
+	if !inItsOwnProcess(t) {
+		return
+	}
+	model := onnxtest.Model{Graph: onnxtest.Graph{
+		Nodes:   []onnxtest.Node{{Op: "ConstantOfShape", Inputs: []string{"shape"}, Outputs: []string{"out"}}},
+		Inputs:  []onnxtest.Value{{Name: "shape", Type: onnxtest.Int64, Shape: onnxtest.Dims(1)}},
+		Outputs: []onnxtest.Value{{Name: "out", Type: onnxtest.Float, Shape: onnxtest.Dims("n")}},
+	}}.Marshal()
+	g, err := newBackend(t, Config{MaxMemory: 64 << 20}).Load(t.Context(), [][]byte{model}, onnx(backends.LoadOptions{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	c, err := g.NewContext(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for _, tt := range []struct {
+		elements int64
+		tooLarge bool
+	}{{1 << 20, false}, {1 << 25, true}, {1 << 35, true}, {1 << 60, true}, {1 << 20, false}} {
+		in, err := backends.NewTensor([]uint32{1}, backends.I64, onnxtest.Int64s(tt.elements))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := c.Compute(t.Context(), []backends.NamedTensor{{Name: "shape", Tensor: in}})
+		if tt.tooLarge {
+			if code, detail := codeAndDetail(t, err); code != backends.TooLarge {
+				t.Errorf("%d elements: %s: %s", tt.elements, code, detail)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatalf("%d elements: %v", tt.elements, err)
+		}
+		out[0].Tensor.Release()
 	}
 }

@@ -82,7 +82,7 @@ func isUnsupported(text string) bool {
 
 // isNoMemory tells a failed allocation, for which ONNX Runtime has no code.
 func isNoMemory(text string) bool {
-	for _, sign := range []string{"Failed to allocate memory", "bad_alloc", "Available memory of", "bad allocation", "Integer overflow"} {
+	for _, sign := range []string{"Failed to allocate memory", "bad_alloc", "Available memory of", "bad allocation", "Integer overflow", "Tensor storage size overflowed"} {
 		if strings.Contains(text, sign) {
 			return true
 		}

@@ -23,7 +23,18 @@
 // # Cancellation
 //
 // When the context ends, ONNX Runtime stops before the next operator: a single
-// operator that takes a minute is not interrupted.
+// operator that takes a minute is not interrupted. Loading stops between steps
+// of its own, some seconds later for a model of 100,000 nodes.
+//
+// # What hostile models can still do
+//
+// Before ONNX Runtime sees a model its protobuf structure is walked: what is cut
+// short, nested without end, recursive, doubling by functions, of impossible
+// sizes or with files of its own is refused. What computations may hold is
+// limited ([Config.MaxMemory]), and so is their time, by the context. Beyond
+// that ONNX Runtime runs in this process: a defect of its C++ code that a model
+// can reach is a defect of the host. Whoever runs models of strangers gives each
+// a process of its own.
 package onnxruntime
 
 import (
@@ -106,6 +117,11 @@ type Config struct {
 	// MaxModelBytes is the size of the largest model; 0 means 2 GiB less one
 	// byte, the most that protobuf allows. External data are not counted.
 	MaxModelBytes int
+	// MaxMemory is how many bytes all computations of the process may hold
+	// together for the tensors that ONNX Runtime makes: what goes beyond ends
+	// with TooLarge. 0 means three quarters of the memory that the process may
+	// use, where the system tells; less than 0 means no limit.
+	MaxMemory int64
 	// Log takes what ONNX Runtime reports, at the levels Log is enabled for. Nil
 	// drops it.
 	Log *slog.Logger
