@@ -60,22 +60,26 @@ func withCode(code int, err error) error {
 	return &exitError{code, err}
 }
 
+// codeOf is the exit code that an error stands for.
+func codeOf(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	if e, ok := errors.AsType[*exitError](err); ok {
+		return e.code
+	}
+	return exitUsage
+}
+
 // run runs one command line and returns its exit code.
 func (a *app) run(ctx context.Context, args []string) int {
 	root := a.command()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	var e *exitError
-	switch {
-	case err == nil:
-		return exitOK
-	case !errors.As(err, &e):
+	if e, ok := errors.AsType[*exitError](err); err != nil && (!ok || e.err != nil) {
 		fmt.Fprintln(a.stderr, "wasinn:", err)
-		return exitUsage
-	case e.err != nil:
-		fmt.Fprintln(a.stderr, "wasinn:", e.err)
 	}
-	return e.code
+	return codeOf(err)
 }
 
 func (a *app) command() *cobra.Command {
@@ -99,6 +103,6 @@ the host keeps in a registry; the host runs it on ONNX Runtime.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w\nSee '%s --help'.", err, cmd.CommandPath())
 	})
-	root.AddCommand(a.versionCommand())
+	root.AddCommand(a.runCommand(), a.inspectCommand(), a.graphCommand(), a.setupCommand(), a.doctorCommand(), a.versionCommand())
 	return root
 }

@@ -5,9 +5,12 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/term"
+
+	"github.com/wasinn/wasinn/internal/pkgfetch"
 )
 
 // progress shows how far long work is, on one line of a terminal that is
@@ -42,7 +45,7 @@ func (p *progress) show(what string, done, total int64) {
 		return
 	}
 	p.shown = now
-	p.write(what + amount(done, total))
+	p.write(strings.TrimSuffix(what+amount(done, total), ","))
 }
 
 func (p *progress) write(line string) {
@@ -53,6 +56,36 @@ func (p *progress) write(line string) {
 	pad := max(0, p.width-len(line))
 	p.width = len(line)
 	fmt.Fprintf(p.w, "\r%s%s", line, strings.Repeat(" ", pad))
+}
+
+// fetch shows how far a download is.
+func (p *progress) fetch(f pkgfetch.Progress) {
+	p.show(string(f.Stage)+" "+f.Source, f.Done, f.Total)
+}
+
+// during shows work until end is called, whether or not it reports how far it is.
+func (p *progress) during(what string) (report func(done, total int64), end func()) {
+	var done, total atomic.Int64
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case now := <-tick.C:
+				p.show(fmt.Sprintf("%s, %.0f s,", what, now.Sub(p.started).Seconds()), done.Load(), total.Load())
+			case <-stop:
+				return
+			}
+		}
+	}()
+	report = func(d, t int64) { done.Store(d); total.Store(t) }
+	return report, func() {
+		close(stop)
+		<-stopped
+		p.end()
+	}
 }
 
 // end takes the line away.

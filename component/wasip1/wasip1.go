@@ -134,6 +134,9 @@ type Module struct {
 	info     *component.Module
 }
 
+// Wazero returns the module as wazero compiled it.
+func (m *Module) Wazero() wazero.CompiledModule { return m.compiled }
+
 // Info returns what the module says of itself.
 func (m *Module) Info() *component.Module { return m.info }
 

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/wasinn/wasinn/backends"
+	"github.com/wasinn/wasinn/backends/onnxruntime"
+	"github.com/wasinn/wasinn/graphreg"
+)
+
+// This file alone knows which engines there are. ONNX Runtime needs cgo; built
+// without, its package says so when it is used.
+
+// coming are engines that this build does not have yet, by the name that
+// --backend will take.
+var coming = map[string]string{
+	"gorgonia": "the gorgonia backend is not in this build: it is to come; use --backend onnxruntime",
+}
+
+// backendNames are the words that --backend takes, besides auto.
+func backendNames() []string { return []string{onnxruntime.Name, "gorgonia"} }
+
+// checkBackend says what is wrong with the name of an engine, which may be empty.
+func checkBackend(name string) error {
+	if text, ok := coming[name]; ok {
+		return errors.New(text)
+	}
+	if name == "" || name == backends.Auto || slices.Contains(backendNames(), name) {
+		return nil
+	}
+	return fmt.Errorf("there is no backend %q, expected %s, %s", name, backends.Auto, strings.Join(backendNames(), ", "))
+}
+
+// onnxConfig is the configuration of ONNX Runtime that the flags ask for.
+func (f *nnFlags) onnxConfig(a *app) (onnxruntime.Config, error) {
+	mode, err := f.gpuMode()
+	if err != nil {
+		return onnxruntime.Config{}, err
+	}
+	cfg := onnxruntime.Config{
+		GPU:            mode,
+		IntraOpThreads: f.intraOp,
+		InterOpThreads: f.interOp,
+		Warn:           func(message string) { fmt.Fprintln(a.stderr, "wasinn:", message) },
+	}
+	if f.trace {
+		cfg.Log = slog.New(slog.NewTextHandler(a.stderr, nil))
+	}
+	return cfg, nil
+}
+
+// engines makes the set that the flags describe. No library is loaded before
+// the first model is.
+func (f *nnFlags) engines(a *app) (*backends.Set, error) {
+	cfg, err := f.onnxConfig(a)
+	if err != nil {
+		return nil, err
+	}
+	ort, err := onnxruntime.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	notice := func(s backends.Skip) {
+		fmt.Fprintf(a.stderr, "wasinn: using %s, since %s cannot run here: %v\n", s.Chosen, s.Skipped, s.Reason)
+	}
+	return backends.NewSet(ort).WithNotice(notice), nil
+}
+
+// neural is what the flags say of neural networks, put together.
+type neural struct {
+	set      *backends.Set
+	registry *graphreg.Registry
+}
+
+// open checks the flags, makes engines and registry, and loads what asks to be
+// loaded before the first guest. The caller closes the registry.
+func (f *nnFlags) open(ctx context.Context, a *app) (*neural, error) {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	set, err := f.engines(a)
+	if err != nil {
+		return nil, err
+	}
+	if f.gpu == onnxruntime.GPURequire.String() {
+		if err := checkEngine(ctx, set, onnxruntime.Name); err != nil {
+			return nil, err
+		}
+	}
+	sources, err := f.sources()
+	if err != nil {
+		return nil, err
+	}
+	registry, err := graphreg.New(graphreg.Config{
+		Backends: set,
+		Sources:  sources,
+		Backend:  f.backend,
+	})
+	if err != nil {
+		return nil, err
+	}
+	n := &neural{set, registry}
+	if err := registry.Preload(ctx); err != nil {
+		return nil, errors.Join(err, registry.Close())
+	}
+	return n, nil
+}
+
+// checkEngine says whether the engine of a name can run here.
+func checkEngine(ctx context.Context, set *backends.Set, name string) error {
+	b, err := set.ByName(name)
+	if err != nil {
+		return err
+	}
+	if c, ok := b.(backends.Checker); ok {
+		return c.Check(ctx)
+	}
+	return nil
+}
