@@ -28,18 +28,20 @@ type ResourceType struct {
 // String returns the type's name.
 func (rt *ResourceType) String() string { return rt.Type.String() }
 
-func (rt *ResourceType) describe() string {
+func (rt *ResourceType) kind() string {
 	if rt.Impl != nil {
-		return "guest-defined resource " + rt.String()
+		return "guest-defined resource"
 	}
-	return "host resource " + rt.String()
+	return "host resource"
 }
 
-func (rt *ResourceType) describeOther(than *ResourceType) string {
-	if rt.Impl != nil && than.Impl != nil {
-		return "a different guest-defined resource " + rt.String()
+// expectedFound says that a handle is of type found where want is expected.
+func expectedFound(want, found *ResourceType) string {
+	different := ""
+	if want.kind() == found.kind() {
+		different = "a different "
 	}
-	return rt.describe()
+	return fmt.Sprintf("expected %s but found %s%s (%s, %s)", want.kind(), different, found.kind(), want, found)
 }
 
 // destroy runs the destructor for rep. caller is the instance that drops the
@@ -182,7 +184,7 @@ func (h *ResourceHandle) usable(st *Store, rt *ResourceType) error {
 	case h.store != st:
 		return trapf(TrapStaleHandle, "%s belongs to another store", h)
 	case h.rt != rt:
-		return trapf(TrapHandleType, "found a handle of %s, expected %s", h.rt.describe(), rt.describeOther(h.rt))
+		return trapf(TrapHandleType, "a handle of the wrong type: %s", expectedFound(rt, h.rt))
 	}
 	return nil
 }

@@ -158,7 +158,7 @@ func TestHandlesOfAnotherTypeAreRefused(t *testing.T) {
 	b := &ResourceType{Type: &types.Resource{Name: "b"}, Impl: g.inst}
 	i, _ := g.inst.ResourceNew(a, 7)
 	_, err := g.inst.ResourceRep(b, i)
-	want := "handle index 1 used with the wrong type, expected guest-defined resource b but found a different guest-defined resource a"
+	want := "handle index 1 used with the wrong type, expected guest-defined resource but found a different guest-defined resource (b, a)"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v", err)
 	}

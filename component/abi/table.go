@@ -25,7 +25,7 @@ func (i *Instance) getHandle(index uint32, rt *ResourceType) (*handle, error) {
 		return nil, trapf(TrapUnknownHandle, "unknown handle index %d", index)
 	}
 	if h.rt != rt {
-		return nil, trapf(TrapHandleType, "handle index %d used with the wrong type, expected %s but found %s", index, rt.describe(), h.rt.describeOther(rt))
+		return nil, trapf(TrapHandleType, "handle index %d used with the wrong type, %s", index, expectedFound(rt, h.rt))
 	}
 	return h, nil
 }

@@ -282,7 +282,7 @@ func (m moveHandle) index(src *Context, index uint32, dst *Context) (uint32, err
 		return 0, err
 	}
 	if from != to {
-		return 0, trapf(TrapHandleType, "found a handle of %s, expected %s", from.describe(), to.describeOther(from))
+		return 0, trapf(TrapHandleType, "a handle of the wrong type: %s", expectedFound(to, from))
 	}
 	if !m.own {
 		rep, err := src.liftBorrow(index, from)

@@ -110,8 +110,12 @@ func AtParam(err error, name string) error { return step(err, "param "+strconv.Q
 // AtResult adds the step of a function's result to err.
 func AtResult(err error) error { return step(err, "result") }
 
-// AtCall puts the function's name before err.
+// AtCall puts the function's name before err; a function that is not exported
+// has none.
 func AtCall(err error, name string) error {
+	if name == "" {
+		return err
+	}
 	if t, ok := err.(*Trap); ok {
 		sep := ""
 		if t.Path != "" {
