@@ -100,6 +100,9 @@ func (s *Store) addHost(v Dropper, lent bool) (rep uint32, err error) {
 	if s.closed {
 		return 0, trapf(TrapStaleHandle, "the store is closed")
 	}
+	if v == nil {
+		return 0, trapf(TrapInvalidValue, "the host gives nil where the type has a resource")
+	}
 	if s.hostTable.Len() >= s.limits.MaxHostResources {
 		return 0, trapf(TrapLimit, "guests hold %d host resources, and no more are allowed", s.limits.MaxHostResources)
 	}

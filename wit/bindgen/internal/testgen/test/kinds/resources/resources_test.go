@@ -231,6 +231,23 @@ func TestAHandleGivenTwiceInOneCallTraps(t *testing.T) {
 	}
 }
 
+func TestAResourceThatTheHostLeavesOutTraps(t *testing.T) {
+	g := loop.New(1<<12, Host(&absent{}))
+	_, err := g.Call(lowerNewTensor(slot), 64, 0, 64, 0)
+	trap := new(abi.Trap)
+	if !errors.As(err, &trap) || trap.Kind != abi.TrapInvalidValue || trap.Path != "result" {
+		t.Errorf("error %v, want a trap for the result", err)
+	}
+	if err := g.Store.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+// absent is a host that makes nothing.
+type absent struct{ host }
+
+func (absent) NewTensor(context.Context, []uint32, []byte) (Tensor, error) { return nil, nil }
+
 func TestClosingTheStoreDropsWhatTheGuestHolds(t *testing.T) {
 	h := &host{keeps: true}
 	g := loop.New(1<<12, Host(h))
