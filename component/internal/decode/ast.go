@@ -101,7 +101,7 @@ type CoreModuleType struct{ Decls []CoreDecl }
 type CoreDecl struct {
 	Offset int
 	Import *CoreImportDecl
-	Type   *CoreType       // appends to the module type's core type space
+	Type   *CoreType       // without a module type; appends to the module type's core type space
 	Alias  *CoreOuterAlias // appends to the module type's core type space
 	Export *CoreExportDecl
 }
@@ -410,8 +410,8 @@ type CanonOptions []CanonOption
 // CanonOption is one canonical option.
 type CanonOption struct {
 	Kind CanonOptionKind
-	// Index is the core memory (OptMemory) or the core function (OptRealloc,
-	// OptPostReturn, OptCallback).
+	// Index is the core memory (OptMemory), the core function (OptRealloc,
+	// OptPostReturn, OptCallback) or the core type (OptCoreType).
 	Index uint32
 }
 
@@ -428,6 +428,8 @@ const (
 	OptPostReturn  CanonOptionKind = 0x05
 	OptAsync       CanonOptionKind = 0x06
 	OptCallback    CanonOptionKind = 0x07
+	OptCoreType    CanonOptionKind = 0x08 // of the canonical ABI for core GC, not in the specification yet
+	OptGC          CanonOptionKind = 0x09 // the same
 )
 
 // Lookup returns the index of the first option of a kind, and whether there is one.

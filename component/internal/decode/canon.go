@@ -75,8 +75,8 @@ func canonOption(r *corebin.Reader) (o CanonOption, err error) {
 	}
 	o.Kind = CanonOptionKind(b)
 	switch o.Kind {
-	case OptUTF8, OptUTF16, OptLatin1UTF16, OptAsync:
-	case OptMemory, OptRealloc, OptPostReturn, OptCallback:
+	case OptUTF8, OptUTF16, OptLatin1UTF16, OptAsync, OptGC:
+	case OptMemory, OptRealloc, OptPostReturn, OptCallback, OptCoreType:
 		o.Index, err = r.U32()
 	default:
 		return o, r.ErrorAt(r.Pos()-1, "unknown canonical option 0x%02x", b)
@@ -88,7 +88,7 @@ func canonOption(r *corebin.Reader) (o CanonOption, err error) {
 func (k CanonOptionKind) String() string {
 	names := [...]string{
 		"string-encoding=utf8", "string-encoding=utf16", "string-encoding=latin1+utf16",
-		"memory", "realloc", "post-return", "async", "callback",
+		"memory", "realloc", "post-return", "async", "callback", "core-type", "gc",
 	}
 	if int(k) < len(names) {
 		return names[k]

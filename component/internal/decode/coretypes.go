@@ -12,7 +12,7 @@ import (
 // 0x00 before it.
 //
 // See https://github.com/WebAssembly/component-model/blob/main/design/mvp/Binary.md#type-definitions
-func (d *decoder) coreType(r *corebin.Reader) (_ *CoreType, err error) {
+func coreType(r *corebin.Reader) (_ *CoreType, err error) {
 	t := &CoreType{Offset: r.Pos()}
 	b, _ := r.Peek()
 	switch b {
@@ -20,7 +20,7 @@ func (d *decoder) coreType(r *corebin.Reader) (_ *CoreType, err error) {
 		if _, err := r.Byte(); err != nil {
 			return nil, err
 		}
-		t.Module, err = d.coreModuleType(r)
+		t.Module, err = coreModuleType(r)
 		return t, err
 	case 0x00:
 		if _, err := r.Byte(); err != nil {
@@ -37,17 +37,13 @@ func (d *decoder) coreType(r *corebin.Reader) (_ *CoreType, err error) {
 	return t, err
 }
 
-func (d *decoder) coreModuleType(r *corebin.Reader) (*CoreModuleType, error) {
-	if err := d.enter(r); err != nil {
-		return nil, err
-	}
-	defer d.leave()
-	decls, err := corebin.Vec(r, 3, "decl", d.coreDecl)
+func coreModuleType(r *corebin.Reader) (*CoreModuleType, error) {
+	decls, err := corebin.Vec(r, 3, "decl", coreDecl)
 	return &CoreModuleType{Decls: decls}, err
 }
 
 // coreDecl reads core:moduledecl.
-func (d *decoder) coreDecl(r *corebin.Reader) (c CoreDecl, err error) {
+func coreDecl(r *corebin.Reader) (c CoreDecl, err error) {
 	c.Offset = r.Pos()
 	b, err := r.Byte()
 	if err != nil {
@@ -57,7 +53,7 @@ func (d *decoder) coreDecl(r *corebin.Reader) (c CoreDecl, err error) {
 	case 0x00:
 		c.Import, err = coreImportDecl(r)
 	case 0x01:
-		c.Type, err = d.coreType(r)
+		c.Type, err = declaredType(r)
 	case 0x02:
 		c.Alias, err = coreOuterAlias(r)
 	case 0x03:
@@ -66,6 +62,14 @@ func (d *decoder) coreDecl(r *corebin.Reader) (c CoreDecl, err error) {
 		err = r.ErrorAt(c.Offset, "unknown declaration 0x%02x of a core module type", b)
 	}
 	return c, err
+}
+
+// declaredType reads the type of a declaration. Module types cannot nest, so
+// that 0x50 means a subtype here, as it does in core modules.
+func declaredType(r *corebin.Reader) (_ *CoreType, err error) {
+	t := &CoreType{Offset: r.Pos()}
+	t.Types, t.Rec, err = corebin.ReadRecType(r)
+	return t, err
 }
 
 func coreImportDecl(r *corebin.Reader) (_ *CoreImportDecl, err error) {

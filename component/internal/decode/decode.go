@@ -165,7 +165,7 @@ func (d *decoder) contents(id byte, r *corebin.Reader, c *Component) error {
 	case 2:
 		return many(r, c, "core instance", coreInstance)
 	case 3:
-		return many(r, c, "core type", d.coreType)
+		return many(r, c, "core type", coreType)
 	case 5:
 		return many(r, c, "instance", instance)
 	case 6:

@@ -233,7 +233,7 @@ func (d *decoder) decl(r *corebin.Reader, imports bool) (Def, error) {
 	}
 	switch {
 	case b == 0x00:
-		return asDef(d.coreType(r))
+		return asDef(coreType(r))
 	case b == 0x01:
 		return asDef(d.typ(r))
 	case b == 0x02:

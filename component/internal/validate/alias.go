@@ -38,7 +38,7 @@ func declaredAlias(d *decode.Alias) error {
 		ok = d.Sort == decode.SortCoreType || d.Sort == decode.SortType
 	}
 	if !ok {
-		return fmt.Errorf("an alias of a %s in a type: only types and instances may be aliased there", d.Sort)
+		return fmt.Errorf("an alias of %s in a type: only types and instances may be aliased there", some(d.Sort))
 	}
 	return nil
 }
@@ -53,7 +53,7 @@ func (v *validator) aliasExport(s *scope, d *decode.Alias) error {
 		return fmt.Errorf("instance %d has no export %q", d.Instance, d.Name)
 	}
 	if e.sort != d.Sort {
-		return fmt.Errorf("export %q of instance %d is a %s, expected a %s", d.Name, d.Instance, e.sort, d.Sort)
+		return fmt.Errorf("export %q of instance %d is %s, expected %s", d.Name, d.Instance, some(e.sort), some(d.Sort))
 	}
 	s.push(e)
 	return nil
@@ -69,7 +69,7 @@ func aliasCoreExport(s *scope, d *decode.Alias) error {
 		return fmt.Errorf("core instance %d has no export %q", d.Instance, d.Name)
 	}
 	if sort := coreSort(e.Kind); sort != d.Sort {
-		return fmt.Errorf("export %q of core instance %d is a %s, expected a %s", d.Name, d.Instance, sort, d.Sort)
+		return fmt.Errorf("export %q of core instance %d is %s, expected %s", d.Name, d.Instance, some(sort), some(d.Sort))
 	}
 	s.pushCore(e)
 	return nil

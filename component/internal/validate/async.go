@@ -57,8 +57,12 @@ func (v *validator) builtinType(s *scope, d *decode.AsyncBuiltin) (*corebin.Func
 	case decode.OpFutureRead, decode.OpFutureWrite:
 		return coreFunc(2, 1), v.transfer(s, d)
 	case decode.OpStreamCancelRead, decode.OpStreamCancelWrite, decode.OpFutureCancelRead, decode.OpFutureCancelWrite:
-		_, err := v.channel(s, d)
-		return coreFunc(1, 1), err
+		if _, err := v.channel(s, d); err != nil {
+			return nil, err
+		}
+		return coreFunc(1, 1), v.needMoreAsync(d.Async, "async calls of "+d.Op.String())
+	case decode.OpSubtaskCancel:
+		return coreFunc(1, 1), v.needMoreAsync(d.Async, "async calls of "+d.Op.String())
 	case decode.OpStreamDropReadable, decode.OpStreamDropWritable, decode.OpFutureDropReadable, decode.OpFutureDropWritable:
 		_, err := v.channel(s, d)
 		return coreFunc(1, 0), err
@@ -84,7 +88,7 @@ func plainBuiltin(op decode.BuiltinOp) (*corebin.FuncType, error) {
 		return coreFunc(0, 1), nil
 	case decode.OpWaitableJoin:
 		return coreFunc(2, 0), nil
-	case decode.OpSubtaskCancel, decode.OpThreadSuspendThenResume, decode.OpThreadYieldThenResume,
+	case decode.OpThreadSuspendThenResume, decode.OpThreadYieldThenResume,
 		decode.OpThreadSuspendThenPromote, decode.OpThreadYieldThenPromote:
 		return coreFunc(1, 1), nil
 	}
@@ -177,7 +181,12 @@ func (v *validator) transfer(s *scope, d *decode.AsyncBuiltin) error {
 	case reads && v.needsMemory(elem) && !o.realloc:
 		return errors.New("elements are stored in memory: the options memory and realloc are needed")
 	}
-	return nil
+	return v.needMoreAsync(!o.async, "calls of "+d.Op.String()+" that are not async")
+}
+
+// needMoreAsync returns an error when a built-in has a form that is gated by itself.
+func (v *validator) needMoreAsync(has bool, what string) error {
+	return need(!has || v.features.MoreAsyncBuiltins, what, "🚝 more async built-ins", proposed)
 }
 
 // errorContext checks error-context.new and error-context.debug-message.

@@ -44,7 +44,10 @@ type options struct {
 //
 // See https://github.com/WebAssembly/component-model/blob/main/design/mvp/CanonicalABI.md#canonopt-validation
 func (v *validator) options(s *scope, list decode.CanonOptions) (o options, err error) {
-	var seen [decode.OptCallback + 1]bool
+	if err := v.gatedOptions(s, list); err != nil {
+		return o, err
+	}
+	var seen [decode.OptGC + 1]bool
 	for _, opt := range list {
 		kind := opt.Kind
 		if kind <= decode.OptLatin1UTF16 {
@@ -69,17 +72,30 @@ func (v *validator) options(s *scope, list decode.CanonOptions) (o options, err 
 	return o, nil
 }
 
+// gatedOptions refuses what stands behind a gate first, so that an error is
+// about that and not about what follows from it.
+func (v *validator) gatedOptions(s *scope, list decode.CanonOptions) error {
+	for _, opt := range list {
+		switch opt.Kind {
+		case decode.OptCoreType, decode.OptGC:
+			return gated("the options core-type and gc", "the canonical ABI for garbage-collected values", proposed)
+		case decode.OptMemory:
+			m, err := at(s.coreMemories, opt.Index, decode.SortCoreMemory)
+			if err != nil {
+				return fmt.Errorf("option %s: %w", opt.Kind, err)
+			}
+			if m.Limits.Is64 {
+				return gated("64-bit memories of canonical definitions", "🐘 memory64", proposed)
+			}
+		}
+	}
+	return nil
+}
+
 func (v *validator) option(s *scope, opt decode.CanonOption, o *options) error {
 	switch opt.Kind {
 	case decode.OptMemory:
-		m, err := at(s.coreMemories, opt.Index, decode.SortCoreMemory)
-		if err != nil {
-			return err
-		}
-		if m.Limits.Is64 {
-			return gated("64-bit memories of lifts and lowers", "🐘 memory64", proposed)
-		}
-		if m.Limits.Shared {
+		if s.coreMemories[opt.Index].Limits.Shared {
 			return errors.New("found a shared memory, expected one that is not")
 		}
 		o.memory = true

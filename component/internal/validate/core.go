@@ -166,7 +166,7 @@ func (v *validator) coreType(s *scope, d *decode.CoreType) error {
 		}
 		return err
 	}
-	added, err := v.coreTypes(d)
+	added, err := v.coreTypes(s.coreTypes, d)
 	if err == nil {
 		s.coreTypes = append(s.coreTypes, added...)
 	}
@@ -174,7 +174,7 @@ func (v *validator) coreType(s *scope, d *decode.CoreType) error {
 }
 
 // coreTypes checks the types of a recursion group.
-func (v *validator) coreTypes(d *decode.CoreType) ([]coreType, error) {
+func (v *validator) coreTypes(space []coreType, d *decode.CoreType) ([]coreType, error) {
 	if d.Rec {
 		if err := need(v.features.Core.GC, "recursion groups of types", "garbage collection", coreFeature); err != nil {
 			return nil, err
@@ -189,9 +189,33 @@ func (v *validator) coreTypes(d *decode.CoreType) ([]coreType, error) {
 		if err := v.coreTypeFeatures(t); err != nil {
 			return nil, err
 		}
+		if err := heapTypes(space, len(d.Types), t.Func); err != nil {
+			return nil, err
+		}
 		added[i] = coreType{fn: t.Func}
 	}
 	return added, nil
+}
+
+// heapTypes checks that the references in a function type are to types of the
+// space before or of the group of the given size that comes next.
+func heapTypes(space []coreType, group int, f *corebin.FuncType) error {
+	if f == nil {
+		return nil
+	}
+	for _, list := range [...][]corebin.ValType{f.Params, f.Results} {
+		for _, val := range list {
+			i, ok := val.HeapIndex()
+			switch {
+			case !ok:
+			case uint64(i) >= uint64(len(space)+group):
+				return fmt.Errorf("core type index %d out of bounds: there are %d", i, len(space))
+			case uint64(i) < uint64(len(space)) && space[i].module != nil:
+				return fmt.Errorf("core type %d is a module type, expected one of a value", i)
+			}
+		}
+	}
+	return nil
 }
 
 // moduleType checks a core module type, whose types have an index space of
@@ -219,10 +243,7 @@ func (v *validator) moduleType(s *scope, t *decode.CoreModuleType) (*module, err
 }
 
 func (v *validator) declaredType(space []coreType, d *decode.CoreType) ([]coreType, error) {
-	if d.Module != nil {
-		return nil, errors.New("a core module type inside a core module type")
-	}
-	added, err := v.coreTypes(d)
+	added, err := v.coreTypes(space, d)
 	return append(space, added...), err
 }
 

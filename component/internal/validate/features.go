@@ -8,6 +8,8 @@ type Features struct {
 	// Async has async functions, streams, futures, and the built-ins that go with
 	// them.
 	Async bool
+	// MoreAsyncBuiltins has reads and writes that are not async, and cancels that are.
+	MoreAsyncBuiltins bool
 	// AsyncStackful has async lifts without a callback.
 	AsyncStackful bool
 	// Threads has the cooperative threading built-ins.
@@ -40,7 +42,7 @@ type CoreFeatures struct {
 // AllFeatures has every feature that validation knows.
 func AllFeatures() Features {
 	return Features{
-		Async: true, AsyncStackful: true, Threads: true, SharedThreads: true, ErrorContext: true,
+		Async: true, MoreAsyncBuiltins: true, AsyncStackful: true, Threads: true, SharedThreads: true, ErrorContext: true,
 		FixedLengthLists: true, CanonicalNames: true, NestedNames: true,
 		Core: CoreFeatures{true, true, true, true, true, true},
 	}

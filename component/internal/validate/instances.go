@@ -30,7 +30,7 @@ func (v *validator) inlineExports(s *scope, d *decode.Instance) (*instance, erro
 	for _, x := range d.Exports {
 		n, err := v.externName(x.Name, &taken, x.Sort)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("export %q: %w", x.Name.Name, err)
 		}
 		e, err := s.entity(x.Sort, x.Index)
 		if err != nil {

@@ -280,7 +280,7 @@ func (v *validator) attributes(n name, attributes []decode.NameAttribute, sort d
 // interface it implements.
 func (v *validator) implements(n name, value string, sort decode.Sort) error {
 	if sort != decode.SortInstance {
-		return fmt.Errorf("a %s has the attribute implements, only an instance can", sort)
+		return fmt.Errorf("%s has the attribute implements, only an instance can", some(sort))
 	}
 	if !n.isPlain {
 		return errors.New("an interface name has the attribute implements, only a plain name can")
@@ -331,7 +331,7 @@ func annotated(n name, e entity, resources *resourceNames) error {
 		return nil
 	}
 	if e.sort != decode.SortFunc {
-		return fmt.Errorf("%s stands on a %s, expected a func", n.annotation, e.sort)
+		return fmt.Errorf("%s stands on %s, expected a func", n.annotation, some(e.sort))
 	}
 	switch n.annotation {
 	case constructor:
@@ -347,6 +347,9 @@ func annotated(n name, e entity, resources *resourceNames) error {
 
 // constructorType checks that a constructor returns its resource, or a result of it.
 func constructorType(n name, f *types.Func, resources *resourceNames) error {
+	if f.Async {
+		return errors.New("a constructor is not async")
+	}
 	t := f.Result
 	if r, ok := t.(*types.Result); ok {
 		t = r.OK

@@ -128,7 +128,7 @@ func (s *scope) entity(sort decode.Sort, i uint32) (e entity, err error) {
 	case decode.SortValue:
 		err = gated("values", "🪙 values", proposed)
 	default:
-		err = fmt.Errorf("a %s cannot be imported or exported", sort)
+		err = fmt.Errorf("%s cannot be imported or exported", some(sort))
 	}
 	return e, err
 }

@@ -66,7 +66,7 @@ func (v *validator) subtype(a entity, ea *env, b entity, eb *env) error {
 		return err
 	}
 	if a.sort != b.sort {
-		return fmt.Errorf("found a %s, expected a %s", a.sort, b.sort)
+		return fmt.Errorf("found %s, expected %s", some(a.sort), some(b.sort))
 	}
 	switch a.sort {
 	case decode.SortCoreModule:
@@ -208,6 +208,14 @@ func (v *validator) sameFunc(a *types.Func, ea *env, b *types.Func, eb *env) err
 		return fmt.Errorf("result: %w", err)
 	}
 	return nil
+}
+
+// some returns a sort with its article.
+func some(sort decode.Sort) string {
+	if sort == decode.SortInstance {
+		return "an " + sort.String()
+	}
+	return "a " + sort.String()
 }
 
 func asyncText(f *types.Func) string {
