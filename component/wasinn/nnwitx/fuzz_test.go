@@ -27,7 +27,7 @@ func FuzzWitx(f *testing.F) {
 	}
 	type door struct {
 		module string
-		funcs  []importFunc
+		funcs  []nntest.Import
 		code   wazero.CompiledModule
 	}
 	doors := []*door{{nnwitx.ModuleName, modern, nil}, {nnwitx.LegacyModuleName, legacy, nil}}
@@ -38,7 +38,7 @@ func FuzzWitx(f *testing.F) {
 		f.Fatal(err)
 	}
 	for _, d := range doors {
-		if d.code, err = r.CompileModule(context.Background(), guestWasm(d.module, d.funcs, 1)); err != nil {
+		if d.code, err = r.CompileModule(context.Background(), nntest.WitxGuest(d.module, d.funcs, 1)); err != nil {
 			f.Fatal(err)
 		}
 	}
@@ -81,14 +81,14 @@ func FuzzWitx(f *testing.F) {
 		mod.Memory().Write(0, memory[:min(len(memory), 1<<16)])
 		for n := 0; len(script) >= 25 && n < 64; n++ {
 			fn := d.funcs[int(script[0])%len(d.funcs)]
-			stack := make([]uint64, max(fn.params, 1))
+			stack := make([]uint64, max(fn.Params, 1))
 			for i := range stack {
 				stack[i] = uint64(binary.LittleEndian.Uint32(script[1+i*4:]))
 			}
 			script = script[25:]
-			err := mod.ExportedFunction(fn.name).CallWithStack(state.Context(ctx), stack)
+			err := mod.ExportedFunction(fn.Name).CallWithStack(state.Context(ctx), stack)
 			if err != nil || stack[0] > 8 {
-				t.Errorf("%s: errno %d, %v", fn.name, stack[0], err)
+				t.Errorf("%s: errno %d, %v", fn.Name, stack[0], err)
 			}
 		}
 		mod.Close(ctx)

@@ -2,7 +2,6 @@ package nnwitx_test
 
 import (
 	"encoding/binary"
-	"slices"
 	"strings"
 	"testing"
 
@@ -15,62 +14,12 @@ import (
 	"github.com/wasinn/wasinn/component/wasinn/nnwitx"
 )
 
-// importFunc is a function that a test guest imports, by its name and the
-// number of its parameters.
-type importFunc struct {
-	name   string
-	params int
-}
-
-var modern = []importFunc{
-	{"load", 5}, {"load_by_name", 3}, {"load_by_name_with_config", 5}, {"init_execution_context", 2}, {"set_input", 3},
-	{"set_input_by_string", 4}, {"compute", 1}, {"compute_single", 1}, {"get_output", 5}, {"get_output_single", 5},
-	{"get_output_by_string", 6}, {"fini_single", 1}, {"unload", 1}, {"finalize_execution_context", 1},
-}
-
-var legacy = []importFunc{
-	{"load", 4}, {"load_by_name", 3}, {"load_by_name_with_config", 5}, {"init_execution_context", 2}, {"set_input", 3},
-	{"compute", 1}, {"get_output", 4},
-}
+var modern, legacy = nntest.WitxImports, nntest.LegacyImports
 
 // of2022 is what guests of before load_by_name import.
-var of2022 = []importFunc{{"load", 5}, {"init_execution_context", 2}, {"set_input", 3}, {"compute", 1}, {"get_output", 5}}
-
-// guestWasm assembles a module that imports funcs from module and exports
-// each under its name, wrapped, with pages of memory unless there are none.
-func guestWasm(module string, funcs []importFunc, pages byte) []byte {
-	vec := func(items ...[]byte) []byte {
-		b := binary.AppendUvarint(nil, uint64(len(items)))
-		return append(b, slices.Concat(items...)...)
-	}
-	str := func(s string) []byte { return append(binary.AppendUvarint(nil, uint64(len(s))), s...) }
-	section := func(id byte, body []byte) []byte {
-		return append(binary.AppendUvarint([]byte{id}, uint64(len(body))), body...)
-	}
-	const i32 = 0x7f
-	var types, imports, decls, exports, codes [][]byte
-	for i, f := range funcs {
-		types = append(types, slices.Concat([]byte{0x60, byte(f.params)}, slices.Repeat([]byte{i32}, f.params), []byte{1, i32}))
-		imports = append(imports, slices.Concat(str(module), str(f.name), []byte{0, byte(i)}))
-		decls = append(decls, []byte{byte(i)})
-		exports = append(exports, slices.Concat(str(f.name), []byte{0, byte(len(funcs) + i)}))
-		body := []byte{0} // no locals
-		for p := range f.params {
-			body = append(body, 0x20, byte(p)) // local.get
-		}
-		body = append(body, 0x10, byte(i), 0x0b) // call, end
-		codes = append(codes, append(binary.AppendUvarint(nil, uint64(len(body))), body...))
-	}
-	wasm := []byte("\x00asm\x01\x00\x00\x00")
-	wasm = append(wasm, section(1, vec(types...))...)
-	wasm = append(wasm, section(2, vec(imports...))...)
-	wasm = append(wasm, section(3, vec(decls...))...)
-	if pages > 0 {
-		wasm = append(wasm, section(5, vec([]byte{0, pages}))...)
-		exports = append(exports, append(str("memory"), 2, 0))
-	}
-	wasm = append(wasm, section(7, vec(exports...))...)
-	return append(wasm, section(10, vec(codes...))...)
+var of2022 = []nntest.Import{
+	{Name: "load", Params: 5}, {Name: "init_execution_context", Params: 2}, {Name: "set_input", Params: 3},
+	{Name: "compute", Params: 1}, {Name: "get_output", Params: 5},
 }
 
 // bench is a runtime with the host modules and an engine behind them.
@@ -114,9 +63,9 @@ type guest struct {
 	top uint32 // memory below it is used
 }
 
-func (b *bench) guest(module string, funcs []importFunc) *guest {
+func (b *bench) guest(module string, funcs []nntest.Import) *guest {
 	b.t.Helper()
-	compiled, err := b.r.CompileModule(b.t.Context(), guestWasm(module, funcs, 8))
+	compiled, err := b.r.CompileModule(b.t.Context(), nntest.WitxGuest(module, funcs, 8))
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -128,10 +77,10 @@ func (b *bench) guest(module string, funcs []importFunc) *guest {
 	return newGuest(b.t, mod, funcs)
 }
 
-func newGuest(t testing.TB, mod api.Module, funcs []importFunc) *guest {
+func newGuest(t testing.TB, mod api.Module, funcs []nntest.Import) *guest {
 	g := &guest{t: t, mod: mod, fns: map[string]api.Function{}, top: 1024}
 	for _, f := range funcs {
-		g.fns[f.name] = mod.ExportedFunction(f.name)
+		g.fns[f.Name] = mod.ExportedFunction(f.Name)
 	}
 	return g
 }

@@ -446,13 +446,13 @@ func TestPointersOutsideMemory(t *testing.T) {
 
 func TestAModuleWithoutMemory(t *testing.T) {
 	b := newBench(t, nnwitx.Config{})
-	mod, err := b.r.Instantiate(t.Context(), guestWasm(nnwitx.ModuleName, modern, 0))
+	mod, err := b.r.Instantiate(t.Context(), nntest.WitxGuest(nnwitx.ModuleName, modern, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
 	g := newGuest(t, mod, modern)
 	for _, f := range modern {
-		want(t, f.name, g.call(f.name, make([]uint32, f.params)...), missingMemory)
+		want(t, f.Name, g.call(f.Name, make([]uint32, f.Params)...), missingMemory)
 	}
 }
 
@@ -460,7 +460,7 @@ func TestGuestsDoNotShareHandles(t *testing.T) {
 	b := newBench(t, nnwitx.Config{})
 	model := b.e.Add("m", b.e.Identity(info("a", backends.U8, -1)))
 	ctx := t.Context()
-	compiled, err := b.r.CompileModule(ctx, guestWasm(nnwitx.ModuleName, modern, 8))
+	compiled, err := b.r.CompileModule(ctx, nntest.WitxGuest(nnwitx.ModuleName, modern, 8))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -517,7 +517,7 @@ func TestAnonymousHostModulesThroughAnImportResolver(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctx := experimental.WithImportResolver(t.Context(), h.Module)
-		mod, err := r.InstantiateWithConfig(ctx, guestWasm(nnwitx.ModuleName, modern, 8), wazero.NewModuleConfig().WithName(""))
+		mod, err := r.InstantiateWithConfig(ctx, nntest.WitxGuest(nnwitx.ModuleName, modern, 8), wazero.NewModuleConfig().WithName(""))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -554,7 +554,7 @@ func TestABusyContextAndAGuestThatIsClosedWhileItComputes(t *testing.T) {
 			<-goOn
 			return []backends.NamedTensor{b.e.Output("y", nil, backends.U8, []byte{1})}, nil
 		}})
-	compiled, err := b.r.CompileModule(t.Context(), guestWasm(nnwitx.ModuleName, modern, 8))
+	compiled, err := b.r.CompileModule(t.Context(), nntest.WitxGuest(nnwitx.ModuleName, modern, 8))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -605,7 +605,7 @@ func TestABusyContextAndAGuestThatIsClosedWhileItComputes(t *testing.T) {
 func TestManyGuestsAtOnce(t *testing.T) {
 	b := newBench(t, nnwitx.Config{})
 	model := b.e.Add("m", b.e.Identity(info("a", backends.U8, 4)))
-	compiled, err := b.r.CompileModule(t.Context(), guestWasm(nnwitx.ModuleName, modern, 8))
+	compiled, err := b.r.CompileModule(t.Context(), nntest.WitxGuest(nnwitx.ModuleName, modern, 8))
 	if err != nil {
 		t.Fatal(err)
 	}
