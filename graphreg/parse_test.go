@@ -163,3 +163,23 @@ func FuzzManifest(f *testing.F) {
 		}
 	})
 }
+
+// FuzzGraphFlags: no spelling makes a parser panic, and what is accepted has a
+// name that can be asked for and at least one file.
+func FuzzGraphFlags(f *testing.F) {
+	for _, s := range []string{"a@1=m.onnx,threads=2", "a=x,y=z", "onnx::dir", "m:ONNX:AUTO:C:/m.onnx", "=", "::", ":::", ",,,="} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, parse := range []func(string) (Entry, error){ParseGraphFlag, ParseWasmtimeGraph, ParseWasmEdgeGraph} {
+			e, err := parse(s)
+			if err != nil {
+				continue
+			}
+			name, version, err := SplitName(e.FullName())
+			if err != nil || name != e.Name || version != e.Version || len(e.Files) == 0 || e.Files[0].Path == "" {
+				t.Errorf("%q: accepted %+v, %v", s, e, err)
+			}
+		}
+	})
+}

@@ -313,6 +313,10 @@ func TestGuestsAreKeptWithinTheirLimits(t *testing.T) {
 		_, err := load(limited(wasinn.Limits{MaxModelBytes: n - 1}))
 		wantCode(t, err, backends.TooLarge, "the limit is")
 	})
+	t.Run("parts of a model", func(t *testing.T) {
+		_, err := limited(wasinn.Limits{}).Load(t.Context(), make([][]byte, wasinn.MaxParts+1), backends.ONNX, "")
+		wantCode(t, err, backends.TooLarge, "has 1025 parts")
+	})
 	t.Run("bytes of all models", func(t *testing.T) {
 		s := limited(wasinn.Limits{MaxGuestModelBytes: 2*n - 1})
 		g := must(load(s))

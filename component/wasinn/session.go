@@ -74,8 +74,15 @@ func (s *Session) Sniff(parts [][]byte) (backends.Encoding, bool) {
 
 var errSessionClosed = backends.Errorf(backends.RuntimeError, "the guest's session is closed")
 
+// MaxParts is the most parts that a guest may give a model in. OpenVINO's
+// models have two; the bound keeps a guest's count from costing the host.
+const MaxParts = 1024
+
 // Load is [Service.Load] within the guest's limits.
 func (s *Session) Load(ctx context.Context, parts [][]byte, enc backends.Encoding, target backends.Target) (Graph, error) {
+	if len(parts) > MaxParts {
+		return nil, backends.Errorf(backends.TooLarge, "the model has %d parts, at most %d are taken", len(parts), MaxParts)
+	}
 	n := totalBytes(parts)
 	if max := s.acct.limits.MaxModelBytes; n > max {
 		return nil, backends.Errorf(backends.TooLarge, "the model has %d bytes, the limit is %d", n, max)

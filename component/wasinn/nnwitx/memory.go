@@ -8,6 +8,7 @@ import (
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/wasinn/wasinn/backends"
+	"github.com/wasinn/wasinn/component/wasinn"
 )
 
 // read returns a view of n bytes of memory at p, valid until the guest runs
@@ -35,14 +36,10 @@ func putUint32(b []byte, v uint32) { binary.LittleEndian.PutUint32(b, v) }
 // text is b as a string for the length of a call, without a copy.
 func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-// maxParts is the most parts that a model may be given in. OpenVINO's have
-// two; the bound keeps a count from the guest from becoming an allocation.
-const maxParts = 1024
-
 // builder reads graph_builder_array: n pairs of pointer and length.
 func builder(mem api.Memory, p, n uint32) ([][]byte, error) {
-	if n > maxParts {
-		return nil, backends.Errorf(backends.TooLarge, "the model has %d parts, at most %d are taken", n, maxParts)
+	if n > wasinn.MaxParts { // the session checks it too, but after the list is made
+		return nil, backends.Errorf(backends.TooLarge, "the model has %d parts, at most %d are taken", n, wasinn.MaxParts)
 	}
 	pairs, err := read(mem, "builder", p, uint64(n)*8)
 	if err != nil {

@@ -545,6 +545,48 @@ func TestAPanicInAnEngineIsOneGuestsError(t *testing.T) {
 	}
 }
 
+// panicking is a service with a fault of its own.
+type panicking struct{ wasinn.Service }
+
+func (panicking) LoadByName(context.Context, string) (wasinn.Graph, error) {
+	panic("a fault of the host")
+}
+
+func TestAPanicInTheHostIsATrapOfOneGuest(t *testing.T) {
+	b := newBench(t, nnwitx.Config{})
+	h, err := nnwitx.Instantiate(t.Context(), b.r, panicking{}, nnwitx.Config{Anonymous: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close(t.Context())
+	ctx := experimental.WithImportResolver(t.Context(), h.Module)
+	mod, err := b.r.InstantiateWithConfig(ctx, nntest.WitxGuest(nnwitx.ModuleName, modern, 1), wazero.NewModuleConfig().WithName(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newGuest(t, mod, modern).try("load_by_name", 0, 1, 0); err == nil || !strings.Contains(err.Error(), "a fault of the host") {
+		t.Errorf("error %v, want a trap that says what happened", err)
+	}
+	g := b.guest(nnwitx.ModuleName, modern)
+	g.load(b.e.Add("m", nntest.Model{}), 1)
+}
+
+func TestLazyLoadingGivesEveryModelAHandle(t *testing.T) {
+	b := newBench(t, nnwitx.Config{}, func(c *wasinn.Config) { c.LazyLoad = true })
+	g := b.guest(nnwitx.ModuleName, modern)
+	empty, garbage := g.load(nil, 1), g.load([]byte("garbage"), 1)
+	good := g.load(b.e.Add("m", b.e.Identity(info("a", backends.U8, 1))), 5)
+	out := g.put(words(unset))
+	want(t, "init of an empty model", g.call("init_execution_context", empty, out), invalidArgument)
+	want(t, "init of garbage", g.call("init_execution_context", garbage, out), invalidEncoding)
+	if g.word(out) != unset {
+		t.Errorf("stored %#x", g.word(out))
+	}
+	ctx := g.init(good)
+	want(t, "set_input", g.call("set_input", ctx, 0, g.tensor(3, "q", 1)), ok)
+	want(t, "compute", g.call("compute", ctx), ok)
+}
+
 func TestABusyContextAndAGuestThatIsClosedWhileItComputes(t *testing.T) {
 	b := newBench(t, nnwitx.Config{})
 	inside, goOn := make(chan struct{}), make(chan struct{})
