@@ -39,10 +39,11 @@ func Bind(p *Plan, defs Definitions) (*Bound, error) {
 		return nil, p.Unsupported
 	}
 	b := &binder{
-		defs:  defs,
-		names: slices.Sorted(maps.Keys(defs)),
-		bound: &Bound{Plan: p, Funcs: make([]abi.HostFunc, len(p.Imports)), HostResources: make([]*abi.ResourceType, len(p.Resources))},
-		same:  map[*types.Resource]*types.Resource{},
+		defs:    defs,
+		names:   slices.Sorted(maps.Keys(defs)),
+		bound:   &Bound{Plan: p, Funcs: make([]abi.HostFunc, len(p.Imports)), HostResources: make([]*abi.ResourceType, len(p.Resources))},
+		same:    map[*types.Resource]*types.Resource{},
+		missing: map[string]bool{},
 	}
 	for i, r := range p.Resources {
 		if r.Instance < 0 {
@@ -63,7 +64,9 @@ type binder struct {
 	names []string // of defs, sorted
 	bound *Bound
 	same  map[*types.Resource]*types.Resource // imported -> the host's
-	errs  []error
+	// missing are the instances that the host does not have, each told once.
+	missing map[string]bool
+	errs    []error
 }
 
 func (b *binder) fail(path, format string, args ...any) {
@@ -118,7 +121,10 @@ func (b *binder) find(path, from, name, implements string) (Definition, bool) {
 			inst, ok = MatchName(implements, b.names)
 		}
 		if !ok {
-			b.fail(path, "the host does not define it%s", b.nearInstance(from))
+			if !b.missing[from] {
+				b.missing[from] = true
+				b.fail(fmt.Sprintf("import %q", from), "the host does not define it%s", b.nearInstance(from))
+			}
 			return Definition{}, false
 		}
 	}

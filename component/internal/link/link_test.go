@@ -156,7 +156,7 @@ func TestBindMatchesResourcesAndFunctions(t *testing.T) {
 		{"the same version", Definitions{"test:host/log@0.2.0": {"line": {Resource: line}, "write": write(line.Type)}}, nil},
 		{"a later patch version", Definitions{"test:host/log@0.2.9": {"line": {Resource: line}, "write": write(line.Type)}}, nil},
 		{"another minor version", Definitions{"test:host/log@0.3.0": {"line": {Resource: line}, "write": write(line.Type)}},
-			[]string{`resource "line": the host does not define it; of this interface it has test:host/log@0.3.0`, `func "write"`}},
+			[]string{`import "test:host/log@0.2.0": the host does not define it; of this interface it has test:host/log@0.3.0`}},
 		{"another interface of the package", Definitions{"test:host/logs@0.2.0": {}}, []string{"of this package it has test:host/logs@0.2.0"}},
 		{"a function of another resource", Definitions{"test:host/log@0.2.0": {"line": {Resource: line}, "write": write(other)}},
 			[]string{`func "write": result: guest's resource "line" is not the host's "other"`}},
