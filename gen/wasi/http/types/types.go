@@ -37,23 +37,23 @@ type MethodTag uint8
 
 // The cases of [Method].
 const (
-	// The case get.
+	// GET.
 	MethodTagGet MethodTag = iota
-	// The case head.
+	// HEAD.
 	MethodTagHead
-	// The case post.
+	// POST.
 	MethodTagPost
-	// The case put.
+	// PUT.
 	MethodTagPut
-	// The case delete.
+	// DELETE.
 	MethodTagDelete
-	// The case connect.
+	// CONNECT.
 	MethodTagConnect
-	// The case options.
+	// OPTIONS.
 	MethodTagOptions
-	// The case trace.
+	// TRACE.
 	MethodTagTrace
-	// The case patch.
+	// PATCH.
 	MethodTagPatch
 	// Any other, as it is spelled in the request.
 	MethodTagOther
@@ -228,81 +228,81 @@ type ErrorCodeTag uint8
 
 // The cases of [ErrorCode].
 const (
-	// The case DNS-timeout.
+	// The name server did not answer in time.
 	ErrorCodeTagDNSTimeout ErrorCodeTag = iota
-	// The case DNS-error.
+	// The name server answered with an error.
 	ErrorCodeTagDNSError
-	// The case destination-not-found.
+	// There is no way known to the destination.
 	ErrorCodeTagDestinationNotFound
-	// The case destination-unavailable.
+	// The destination cannot be used now.
 	ErrorCodeTagDestinationUnavailable
-	// The case destination-IP-prohibited.
+	// Connections to the address are not allowed.
 	ErrorCodeTagDestinationIPProhibited
-	// The case destination-IP-unroutable.
+	// There is no way to the address.
 	ErrorCodeTagDestinationIPUnroutable
-	// The case connection-refused.
+	// The other end refused the connection.
 	ErrorCodeTagConnectionRefused
-	// The case connection-terminated.
+	// The connection ended before the response was complete.
 	ErrorCodeTagConnectionTerminated
-	// The case connection-timeout.
+	// The connection was not made in time.
 	ErrorCodeTagConnectionTimeout
-	// The case connection-read-timeout.
+	// Nothing arrived in time.
 	ErrorCodeTagConnectionReadTimeout
-	// The case connection-write-timeout.
+	// Nothing could be sent in time.
 	ErrorCodeTagConnectionWriteTimeout
-	// The case connection-limit-reached.
+	// No more connections are allowed.
 	ErrorCodeTagConnectionLimitReached
-	// The case TLS-protocol-error.
+	// TLS did not come about.
 	ErrorCodeTagTLSProtocolError
-	// The case TLS-certificate-error.
+	// The certificate of the other end does not hold.
 	ErrorCodeTagTLSCertificateError
-	// The case TLS-alert-received.
+	// The other end sent a TLS alert.
 	ErrorCodeTagTLSAlertReceived
-	// The case HTTP-request-denied.
+	// The request is not allowed.
 	ErrorCodeTagHTTPRequestDenied
-	// The case HTTP-request-length-required.
+	// The request needs a length.
 	ErrorCodeTagHTTPRequestLengthRequired
-	// The size, if known.
+	// The body of the request is too long; its size in bytes, if known.
 	ErrorCodeTagHTTPRequestBodySize
-	// The case HTTP-request-method-invalid.
+	// The method is not valid.
 	ErrorCodeTagHTTPRequestMethodInvalid
-	// The case HTTP-request-URI-invalid.
+	// The URI is not valid.
 	ErrorCodeTagHTTPRequestURIInvalid
-	// The case HTTP-request-URI-too-long.
+	// The URI is too long.
 	ErrorCodeTagHTTPRequestURITooLong
-	// The case HTTP-request-header-section-size.
+	// The headers of the request are too long; their size in bytes, if known.
 	ErrorCodeTagHTTPRequestHeaderSectionSize
-	// The case HTTP-request-header-size.
+	// A header of the request is too long; which one, if known.
 	ErrorCodeTagHTTPRequestHeaderSize
-	// The case HTTP-request-trailer-section-size.
+	// The trailers of the request are too long; their size in bytes, if known.
 	ErrorCodeTagHTTPRequestTrailerSectionSize
-	// The case HTTP-request-trailer-size.
+	// A trailer of the request is too long.
 	ErrorCodeTagHTTPRequestTrailerSize
-	// The case HTTP-response-incomplete.
+	// The response ended early.
 	ErrorCodeTagHTTPResponseIncomplete
-	// The case HTTP-response-header-section-size.
+	// The headers of the response are too long; their size in bytes, if known.
 	ErrorCodeTagHTTPResponseHeaderSectionSize
-	// The case HTTP-response-header-size.
+	// A header of the response is too long.
 	ErrorCodeTagHTTPResponseHeaderSize
-	// The case HTTP-response-body-size.
+	// The body of the response is too long; its size in bytes, if known.
 	ErrorCodeTagHTTPResponseBodySize
-	// The case HTTP-response-trailer-section-size.
+	// The trailers of the response are too long; their size in bytes, if known.
 	ErrorCodeTagHTTPResponseTrailerSectionSize
-	// The case HTTP-response-trailer-size.
+	// A trailer of the response is too long.
 	ErrorCodeTagHTTPResponseTrailerSize
-	// The case HTTP-response-transfer-coding.
+	// The transfer coding cannot be undone; its name, if known.
 	ErrorCodeTagHTTPResponseTransferCoding
-	// The case HTTP-response-content-coding.
+	// The content coding cannot be undone; its name, if known.
 	ErrorCodeTagHTTPResponseContentCoding
-	// The case HTTP-response-timeout.
+	// The response was not complete in time.
 	ErrorCodeTagHTTPResponseTimeout
-	// The case HTTP-upgrade-failed.
+	// The other end did not upgrade the connection.
 	ErrorCodeTagHTTPUpgradeFailed
-	// The case HTTP-protocol-error.
+	// The other end broke a rule of HTTP.
 	ErrorCodeTagHTTPProtocolError
-	// The case loop-detected.
+	// The request came back to where it had been.
 	ErrorCodeTagLoopDetected
-	// The case configuration-error.
+	// The host is not set up for this.
 	ErrorCodeTagConfigurationError
 	// Anything else, with a text for people.
 	ErrorCodeTagInternalError
