@@ -292,6 +292,20 @@ func testValues(t *testing.T, b backends.Backend) {
 		})
 	}
 
+	t.Run("many inputs come in any order", func(t *testing.T) {
+		for _, n := range []int{1, 3, 4, 5, 9} {
+			var in []value
+			sum := float32(0)
+			for i := range n {
+				in = append(in, floats(fmt.Sprintf("in%d", (i+n/2)%n), []uint32{2}, float32(int(1)<<i), 0))
+				sum += float32(int(1) << i)
+			}
+			c := newContext(t, load(t, b, onnxtest.Sum(n)))
+			for range 2 {
+				sameValues(t, compute(t, c, in...), []value{floats("out", []uint32{2}, sum, 0)})
+			}
+		}
+	})
 	t.Run("one context takes one shape after the other", func(t *testing.T) {
 		c := newContext(t, load(t, b, onnxtest.Unary("Neg", onnxtest.Float, onnxtest.Dims("n", "m"))))
 		for _, dims := range [][]uint32{{1, 2}, {3, 1}, {0, 7}, {2, 2}, {1, 2}} {

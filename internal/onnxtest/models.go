@@ -88,6 +88,22 @@ func Ordered() []byte {
 	}}.Marshal()
 }
 
+// Sum is out = in0 + in1 + ... on float[n], with the given number of inputs.
+func Sum(inputs int) []byte {
+	shape := Dims("n")
+	var names []string
+	var values []Value
+	for i := range inputs {
+		names = append(names, fmt.Sprintf("in%d", i))
+		values = append(values, Value{Name: names[i], Type: Float, Shape: shape})
+	}
+	return Model{Graph: Graph{
+		Nodes:   []Node{{Op: "Sum", Inputs: names, Outputs: []string{"out"}}},
+		Inputs:  values,
+		Outputs: []Value{{Name: "out", Type: Float, Shape: shape}},
+	}}.Marshal()
+}
+
 // Optional is out = in + bias on float[2], where bias is an input that may be
 // left out and is {10, 20} then: an initializer of the same name.
 func Optional() []byte {

@@ -30,6 +30,7 @@ typedef void (*OrtLoggingFunction)(void *, OrtLoggingLevel, const char *, const 
 
 #define ORT_API 24 // the version of the function table that is asked for
 #define ORT_MAX_RANK 64
+#define ORT_DIRECT 4 // inputs whose bytes are arguments of ort_compute
 #define ORT_SMALL 256 // bytes of outputs that a run copies out by itself
 
 // A loaded library.
@@ -56,9 +57,9 @@ typedef enum { ORT_INPUTS, ORT_OUTPUTS, ORT_OVERRIDABLE } ort_side;
 // One input as it is given to a run.
 typedef struct {
   const char *name;
-  // The address of the bytes. It is a number and no pointer since Go writes it:
-  // storing a pointer would have Go's collector look at the old one, which may
-  // be of memory that is gone.
+  // The address of the bytes, but for the first ORT_DIRECT inputs. It is a number
+  // and no pointer since Go writes it: storing a pointer would have Go's
+  // collector look at the old one, which may be of memory that is gone.
   uintptr_t data;
   size_t size; // bytes
   size_t rank;
@@ -116,8 +117,8 @@ OrtStatus *ort_describe(const ort_lib *lib, const OrtSession *session, ort_side 
 
 ort_run *ort_new_run(const ort_lib *lib, OrtSession *session, size_t inputs, size_t outputs);
 void ort_free_run(ort_run *run);
-OrtStatus *ort_compute(ort_run *run);
-double ort_compute_loop(ort_run *run, size_t times);
+OrtStatus *ort_compute(ort_run *run, uint8_t *data0, uint8_t *data1, uint8_t *data2, uint8_t *data3);
+double ort_compute_loop(ort_run *run, size_t times, uint8_t *data0, uint8_t *data1, uint8_t *data2, uint8_t *data3);
 OrtStatus *ort_terminate(ort_run *run, bool set);
 void ort_release_value(const ort_lib *lib, OrtValue *value);
 

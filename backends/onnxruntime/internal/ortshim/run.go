@@ -21,7 +21,8 @@ type Run struct {
 	names []*C.char // of inputs, by index
 	in    []C.ort_input
 	out   []C.ort_output
-	pins  runtime.Pinner
+	data  [C.ORT_DIRECT]*C.uint8_t // of the first slots
+	pins  runtime.Pinner           // of the others
 }
 
 // NewRun prepares runs of the session.
@@ -66,21 +67,30 @@ func (r *Run) Feed(slot, index, elementType int, dims []uint32, data []byte) {
 	if len(data) > 0 {
 		p = unsafe.SliceData(data)
 	}
+	if slot < len(r.data) {
+		r.data[slot] = (*C.uint8_t)(p)
+		return
+	}
 	r.pins.Pin(p) // keeps it alive and in place, so that its address stays good
 	in.data = C.uintptr_t(uintptr(unsafe.Pointer(p)))
 }
 
 // Discard lets go of the data of slots that are fed, when there will be no
 // Compute.
-func (r *Run) Discard() { r.pins.Unpin() }
+func (r *Run) Discard() {
+	clear(r.data[:])
+	if len(r.in) > len(r.data) {
+		r.pins.Unpin()
+	}
+}
 
 // Compute runs the session on the first fed slots. Terminate stops it only when
 // cancellable. The error is *Error.
 func (r *Run) Compute(fed int, cancellable bool) error {
 	r.run.fed = C.size_t(fed)
 	r.run.cancellable = C.bool(cancellable)
-	status := C.ort_compute(r.run)
-	r.pins.Unpin()
+	status := C.ort_compute(r.run, r.data[0], r.data[1], r.data[2], r.data[3])
+	r.Discard()
 	if status != nil {
 		return r.lib.take(status)
 	}
@@ -92,8 +102,8 @@ func (r *Run) Compute(fed int, cancellable bool) error {
 func (r *Run) Loop(fed, times int) float64 {
 	r.run.fed = C.size_t(fed)
 	r.run.cancellable = false
-	ns := float64(C.ort_compute_loop(r.run, C.size_t(times)))
-	r.pins.Unpin()
+	ns := float64(C.ort_compute_loop(r.run, C.size_t(times), r.data[0], r.data[1], r.data[2], r.data[3]))
+	r.Discard()
 	return ns
 }
 
