@@ -212,6 +212,11 @@ func (v *validator) register(t types.ValType, flags infoFlags, parts ...types.Va
 	if err := checkExtent(size, depth+1); err != nil {
 		return err
 	}
+	switch t.(type) {
+	case *types.Stream, *types.Future:
+		// What passes is a handle; elements pass by reads and writes.
+		flags &^= hasPointer
+	}
 	v.info[t] = info{size: uint32(size), depth: uint16(depth + 1), flags: flags}
 	if v.sizes.Of(t).TooBig() {
 		return errors.New("a value of the type takes 2^28 bytes or more")
@@ -251,7 +256,11 @@ func (v *validator) renamed(t typ, name string) (typ, error) {
 // copied returns a shallow copy of a value type, with an identity of its own.
 func (v *validator) copied(t types.ValType) (types.ValType, error) {
 	// The layout of the copy will be computed anew, part by part.
-	if err := v.charge(1 + numParts(t)); err != nil {
+	parts := numParts(t)
+	if e, ok := t.(*types.Enum); ok {
+		parts = len(e.Labels)
+	}
+	if err := v.charge(1 + parts); err != nil {
 		return nil, err
 	}
 	var c types.ValType

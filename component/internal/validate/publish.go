@@ -16,6 +16,7 @@ type publisher struct {
 	s          *substitution
 	instances  map[*instance]*types.Instance
 	components map[*component]*types.Component
+	modules    map[*module]*types.CoreModule
 }
 
 // publish returns the type of a component.
@@ -30,6 +31,7 @@ func (v *validator) publish(s *scope) *types.Component {
 		s:          v.substitution(roots),
 		instances:  map[*instance]*types.Instance{},
 		components: map[*component]*types.Component{},
+		modules:    map[*module]*types.CoreModule{},
 	}
 	p.s.toRoots = true
 	return &types.Component{Imports: p.externs(&s.imports), Exports: p.externs(&s.exports)}
@@ -52,7 +54,7 @@ func (p *publisher) entity(e entity) types.ExternType {
 	case decode.SortComponent:
 		return p.component(e.comp)
 	case decode.SortCoreModule:
-		return moduleText(e.module)
+		return p.module(e.module)
 	}
 	switch t := e.typ.(type) {
 	case *types.Resource:
@@ -103,9 +105,13 @@ func (p *publisher) val(t types.ValType) types.ValType {
 	return c
 }
 
-// moduleText describes a core module's imports, in order, and exports, by name.
-func moduleText(m *module) *types.CoreModule {
+// module describes a core module's imports, in order, and exports, by name.
+func (p *publisher) module(m *module) *types.CoreModule {
+	if t, ok := p.modules[m]; ok {
+		return t
+	}
 	t := &types.CoreModule{}
+	p.modules[m] = t
 	for _, i := range m.imports {
 		t.Imports = append(t.Imports, types.CoreExtern{Module: i.Module, Name: i.Name, Desc: externText(i.Type)})
 	}

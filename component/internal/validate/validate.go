@@ -20,8 +20,9 @@ import (
 // Limits that keep validation, and what walks types after it, linear in the
 // size of the input.
 const (
-	// MaxTypeDepth is how deep types may nest, counted through type indices.
-	MaxTypeDepth = 200
+	// MaxTypeDepth is how deep types may nest, counted through type indices; it is
+	// the same in wasmtime.
+	MaxTypeDepth = 100
 	// MaxTypeSize is how many nodes a type may have when every reference to
 	// another type counts as a copy of it.
 	MaxTypeSize = 1_000_000

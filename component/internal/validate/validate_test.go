@@ -213,6 +213,8 @@ var rules = []struct {
 		&decode.Export{Name: decode.ExternName{Name: "g"}, Sort: decode.SortFunc, Type: &decode.ExternType{Sort: decode.SortFunc, Index: 1}}),
 		`export "g": ascribed type: found 0 params, expected 1`},
 
+	{"a lift without memory may return what needs none", then(libc(coreFunc(0, 1)), typeDef(fn(opt(u8))), &decode.Lift{Func: 1}), ""},
+
 	{"start functions are gated", comp(&decode.Start{}),
 		"definition at 0x0: start functions need 🪙 values, which this host does not support (a component-model proposal that is not standard yet)"},
 	{"async functions are gated", comp(typeDef(&decode.Func{Async: true})),
@@ -242,6 +244,14 @@ func TestRules(t *testing.T) {
 				t.Errorf("got  %v\nwant validate: %s", err, test.want)
 			}
 		})
+	}
+}
+
+// A stream of strings is a handle: it needs no memory to be passed.
+func TestStreamNeedsNoMemory(t *testing.T) {
+	_, err := Validate(then(libc(coreFunc(0, 1)), typeDef(&decode.Stream{Elem: opt(str)}), typeDef(fn(opt(ref(0)))), &decode.Lift{Func: 1, Type: 1}), AllFeatures())
+	if err != nil {
+		t.Error(err)
 	}
 }
 
@@ -328,6 +338,10 @@ func hostile() map[string]*decode.Component {
 		wide.Params = append(wide.Params, decode.LabelValType{Label: fmt.Sprint("p", i), Type: u8})
 	}
 	wideRecord := &decode.Record{Fields: wide.Params}
+	wideEnum := &decode.Enum{}
+	for _, p := range wide.Params {
+		wideEnum.Labels = append(wideEnum.Labels, p.Label)
+	}
 	pair := func(i uint32) decode.InlineExport {
 		return decode.InlineExport{Name: decode.ExternName{Name: fmt.Sprint("e", i)}, Sort: decode.SortInstance}
 	}
@@ -360,6 +374,13 @@ func hostile() map[string]*decode.Component {
 			many(5000, func(i int) decode.Def { return exp(fmt.Sprint("e", i), decode.SortInstance, 0) })...),
 		"lowers of a function of many parameters": then(append(libc(), typeDef(wide), imp("f", decode.SortFunc, 0)),
 			many(20_000, func(int) decode.Def { return &decode.Lower{Options: decode.CanonOptions{memory}} })...),
+		"options of an enum of many labels, each with a name": comp(append([]decode.Def{typeDef(wideEnum)},
+			many(40_000, func(i int) decode.Def {
+				if i%2 == 0 {
+					return exp(fmt.Sprint("t", i), decode.SortType, 0)
+				}
+				return typeDef(&decode.Option{Elem: ref(uint32(i))})
+			})...)...),
 		"names for a record of many fields": then([]decode.Def{typeDef(wideRecord)},
 			many(20_000, func(i int) decode.Def { return exp(fmt.Sprint("t", i), decode.SortType, 0) })...),
 	}
