@@ -191,6 +191,37 @@ func TestTypedCalls(t *testing.T) {
 	}
 }
 
+func TestRawCalls(t *testing.T) {
+	inst := calls(t, component.NewConfig())
+	length, err := inst.Func("length")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := uint64(0)
+	err = length.CallRaw(t.Context(), func(cx *abi.Context, stack []uint64) error {
+		ptr, err := cx.Allocate(1, 5)
+		if err != nil {
+			return err
+		}
+		copy(cx.Opts.Memory.Bytes()[ptr:], "bytes")
+		stack[0], stack[1] = uint64(ptr), 5
+		return nil
+	}, func(_ []byte, stack []uint64) error {
+		got = stack[0]
+		return nil
+	})
+	if err != nil || got != 5 {
+		t.Errorf("length = %d, %v", got, err)
+	}
+	again, err := inst.Func("again")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.CallRaw(t.Context(), nil, nil); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTrapsNameWhatHappenedAndPoisonTheInstance(t *testing.T) {
 	for _, engine := range engines {
 		for _, c := range []struct {

@@ -9,9 +9,24 @@
 //	run, err := inst.Func("wasi:cli/run@0.2.0#run")
 //	result, err := run.Call(ctx)
 //
-// Guests are not trusted: memory, tables, handles and the size of a component
-// have limits (see [Config]), a guest stops when its context ends, and a trap
-// ends that instance alone.
+// # Calling
+//
+// There are three ways to call a function, with one set of rules. [Func.Call]
+// takes and gives dynamic values. [Call] and [CallView] take Go types, by codecs
+// of package abi, and allocate nothing beyond the result. [Func.CallRaw] leaves
+// lifting and lowering to the caller.
+//
+// # Concurrency
+//
+// A [Runtime], a [Component] and a [Linker] in use are for any number of
+// goroutines. An [Instance] with its functions is for one at a time.
+//
+// # Guests are not trusted
+//
+// Memory, tables, handles and the size of a component have limits (see
+// [Config]); a guest stops when its context ends; a trap ends its instance and
+// no other. Bytes that are no valid component are refused with an error that
+// says where.
 package component
 
 import "bytes"

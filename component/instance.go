@@ -183,6 +183,24 @@ func CallView[P, R any](ctx context.Context, f *Func, params abi.Codec[P], resul
 	return nil
 }
 
+// CallRaw calls with core values, for callers that lift and lower themselves:
+// lower puts the core parameters on the stack, and may ask cx for memory; use
+// sees the core results and a view of memory, nil when the function has none,
+// before post-return. Neither may keep what it is given. A nil lower is for a function
+// without parameters, a nil use for one whose result is not wanted.
+func (f *Func) CallRaw(ctx context.Context, lower func(cx *abi.Context, stack []uint64) error, use func(memory []byte, stack []uint64) error) error {
+	if lower == nil {
+		lower = func(*abi.Context, []uint64) error { return nil }
+	}
+	if use == nil {
+		use = func([]byte, []uint64) error { return nil }
+	}
+	if err := abi.CallRaw(ctx, f.f, lower, use); err != nil {
+		return clean(err)
+	}
+	return nil
+}
+
 // check compares the codecs' types with the function's, once for each pair.
 func check[P, R any](f *Func, params abi.Codec[P], result abi.Codec[R]) error {
 	pt, rt := params.Type(), result.Type()
