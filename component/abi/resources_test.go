@@ -329,3 +329,50 @@ func TestAHostBorrowIsLentForOneCall(t *testing.T) {
 		t.Errorf("%d left, log %q", st.NumHostResources(), log)
 	}
 }
+
+func TestNilIsNoResource(t *testing.T) {
+	droppers := NewHostResource[Dropper]("dropper")
+	g := newGuest(NewStore(Limits{}), nil, "g")
+	make := CanonLower(None, droppers.Own(), func(*Call, Unit) (Dropper, error) { return nil, nil })
+	if _, err := g.call(make, 0); trapKind(err) != TrapInvalidValue {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestHostResourcesAreLimited(t *testing.T) {
+	var log []string
+	g := newGuest(NewStore(Limits{MaxHostResources: 2}), nil, "g")
+	make := CanonLower(None, things.Own(), func(*Call, Unit) (*thing, error) { return &thing{"t", &log}, nil })
+	for range 2 {
+		if _, err := g.call(make, 0); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := g.call(make, 0); trapKind(err) != TrapLimit {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestADestructorThatTrapsPoisonsItsInstance(t *testing.T) {
+	p := newPair(t)
+	p.rt.Dtor = coreTrap
+	h, _ := p.client.inst.ResourceNew(p.rt, 5)
+	if err := p.client.inst.ResourceDrop(ctx, p.rt, h); err == nil || err.Error() != "unreachable" {
+		t.Errorf("got %v", err)
+	}
+	if p.impl.inst.Poisoned() == nil {
+		t.Error("the implementer is not poisoned")
+	}
+}
+
+func TestADestructorDoesNotEnterARunningInstance(t *testing.T) {
+	p := newPair(t)
+	h, _ := p.client.inst.ResourceNew(p.rt, 5)
+	callback := CanonLower(None, None, func(*Call, Unit) (u Unit, err error) {
+		return u, p.client.inst.ResourceDrop(ctx, p.rt, h)
+	})
+	f := p.impl.lift("f", &types.Func{}, func(context.Context, []uint64) error { _, err := p.impl.call(callback); return err })
+	if _, err := CallDynamic(ctx, f, nil); trapKind(err) != TrapCannotEnter {
+		t.Errorf("got %v", err)
+	}
+}
