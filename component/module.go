@@ -74,9 +74,13 @@ func (m *Module) CheckLimits(memory uint64, table uint32) error {
 // so that a guest which loops or recurses for ever can be stopped: module and
 // name are how the result imports it, a function without parameters that
 // returns as an i32 how many loop iterations and calls may pass before the
-// next tick. Function names are kept, other custom sections are not.
-func (m *Module) WithTicks(module, name string) ([]byte, error) {
-	return corebin.Rewrite(m.wasm, corebin.RewriteOptions{Tick: &corebin.ImportName{Module: module, Name: name}})
+// next tick. No table grows beyond maxTable elements; 0 is no limit. Function
+// names are kept, other custom sections are not.
+func (m *Module) WithTicks(module, name string, maxTable uint32) ([]byte, error) {
+	return corebin.Rewrite(m.wasm, corebin.RewriteOptions{
+		Tick:     &corebin.ImportName{Module: module, Name: name},
+		MaxTable: maxTable,
+	})
 }
 
 // describe writes the type of an import or export, such as "func (i32) -> i32".

@@ -52,7 +52,7 @@ func TestModuleWithTicksImportsTheTick(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := m.WithTicks("host", "tick")
+	out, err := m.WithTicks("host", "tick", 0)
 	if err != nil {
 		t.Fatal(err)
 	}

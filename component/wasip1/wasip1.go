@@ -20,6 +20,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -39,7 +42,7 @@ type Options struct {
 	// MemoryLimit is the most bytes of a memory, in whole pages of 64 KiB; 0 is
 	// component.DefaultMemoryLimit.
 	MemoryLimit uint64
-	// TableLimit is the most elements that a table may start with; 0 is
+	// TableLimit is the most elements of a table; 0 is
 	// component.DefaultTableLimit.
 	TableLimit uint32
 	// Workers is how many goroutines compile a module; 0 and 1 mean one.
@@ -175,7 +178,7 @@ func (rt *Runtime) Compile(ctx context.Context, wasm []byte) (m *Module, err err
 	if err := info.CheckLimits(rt.opts.MemoryLimit, rt.opts.TableLimit); err != nil {
 		return nil, &LimitError{err}
 	}
-	ticking, err := info.WithTicks(tickModule, tickName)
+	ticking, err := info.WithTicks(tickModule, tickName, rt.opts.TableLimit)
 	if err != nil {
 		return nil, err
 	}
@@ -184,14 +187,28 @@ func (rt *Runtime) Compile(ctx context.Context, wasm []byte) (m *Module, err err
 	}
 	compiled, err := rt.rt.CompileModule(ctx, ticking)
 	if err != nil && rt.cache != nil {
-		// A module that compiled but could not be written to the cache, for want
-		// of space or rights, is in wazero's memory now: asking again finds it.
-		compiled, err = rt.rt.CompileModule(ctx, ticking)
+		compiled, err = rt.compileAgain(ctx, ticking, err)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return &Module{compiled, info}, nil
+}
+
+// compileAgain tries again after an error that the cache may have caused.
+func (rt *Runtime) compileAgain(ctx context.Context, wasm []byte, first error) (wazero.CompiledModule, error) {
+	if strings.HasPrefix(first.Error(), "compilationcache: ") { // an entry that is damaged
+		entries, err := filepath.Glob(filepath.Join(rt.opts.CacheDir, "wazero-*", "*"))
+		for _, entry := range entries {
+			err = errors.Join(err, os.Remove(entry))
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%w; the cache could not be emptied: %w", first, err)
+		}
+	}
+	// A module that compiled but could not be written to the cache, for want of
+	// space or rights, is in wazero's memory now: asking again finds it.
+	return rt.rt.CompileModule(ctx, wasm)
 }
 
 // Instance is an instance of a core module, with its memory and its files. It
@@ -217,7 +234,8 @@ func (rt *Runtime) Instantiate(ctx context.Context, m *Module, cfg Config) (inst
 		return nil, err
 	}
 	inst = &Instance{module: m, dirs: dirs}
-	if inst.mod, err = rt.rt.InstantiateModule(ctx, m.compiled, mc); err != nil {
+	allocating := experimental.WithMemoryAllocator(ctx, experimental.MemoryAllocatorFunc(rt.allocate))
+	if inst.mod, err = rt.rt.InstantiateModule(allocating, m.compiled, mc); err != nil {
 		return nil, errors.Join(translate(err), inst.Close(ctx))
 	}
 	if inst.mod.ExportedFunction("_initialize") != nil {

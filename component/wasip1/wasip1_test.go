@@ -241,13 +241,65 @@ func executable(t *testing.T) string {
 	return path
 }
 
-func TestCacheThatCannotBeWritten(t *testing.T) {
-	dir := t.TempDir()
-	rt := runtimeOf(t, Options{CacheDir: dir})
-	if err := os.RemoveAll(dir); err != nil {
-		t.Fatal(err)
+func TestCacheThatDoesNotWork(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		spoil func(dir string) error
+	}{
+		{"gone", os.RemoveAll},
+		{"with damaged entries", func(dir string) error {
+			entries, err := filepath.Glob(filepath.Join(dir, "wazero-*", "*"))
+			if err == nil && len(entries) == 0 {
+				err = errors.New("nothing was cached")
+			}
+			for _, e := range entries {
+				err = errors.Join(err, os.WriteFile(e, []byte("damaged"), 0o644))
+			}
+			return err
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			for range 2 {
+				rt := runtimeOf(t, Options{CacheDir: dir})
+				if _, err := rt.Compile(t.Context(), guest); err != nil {
+					t.Fatal(err)
+				}
+				if err := test.spoil(dir); err != nil {
+					t.Skip(err) // an interpreter caches nothing
+				}
+			}
+			if _, err := runtimeOf(t, Options{CacheDir: dir}).Compile(t.Context(), guest); err != nil {
+				t.Error(err)
+			}
+		})
 	}
-	if _, err := rt.Compile(t.Context(), guest); err != nil {
-		t.Errorf("compiling without a cache folder: %v", err)
+}
+
+func TestMemoryGrowsInPlace(t *testing.T) {
+	rt := &Runtime{opts: Options{MemoryLimit: 8 * pageSize}}
+	for _, mapped := range []bool{true, false} {
+		m := rt.allocate(0, 0).(*memory)
+		if !mapped {
+			m.Free()
+			m = &memory{limit: rt.opts.MemoryLimit}
+		}
+		b := m.Reallocate(pageSize)
+		b[0] = 7
+		grown := m.Reallocate(3 * pageSize)
+		if len(grown) != 3*pageSize || grown[0] != 7 || grown[pageSize] != 0 {
+			t.Errorf("grown to %d bytes, %d, %d", len(grown), grown[0], grown[pageSize])
+		}
+		if b := m.Reallocate(8 * pageSize); len(b) != 8*pageSize {
+			t.Errorf("the limit gives %d bytes", len(b))
+		}
+		if m.Reallocate(9*pageSize) != nil {
+			t.Error("a page beyond the limit is given")
+		}
+		m.Free()
+		m.Free()
+		if m.Reallocate(pageSize) != nil {
+			t.Error("a memory that was freed is given")
+		}
 	}
 }
