@@ -17,10 +17,22 @@ type (
 	// ValidateError is a component that breaks a rule of the Component Model.
 	ValidateError = validate.Error
 	// LinkError is a component that cannot be linked: an import without a
-	// matching definition, a feature that is not there, or a limit.
+	// matching definition, a feature that is not there, a limit, or a core module
+	// that is not valid; its Kind says which.
 	LinkError = link.Error
 	// Trap is a guest that broke a rule, ran out of a limit, or was stopped.
 	Trap = abi.Trap
+)
+
+// The kinds of a [LinkError].
+const (
+	// LinkMissing is an import without a matching definition, or a feature that
+	// is not there.
+	LinkMissing = link.Unlinked
+	// LinkLimit is more than the limits allow.
+	LinkLimit = link.Limit
+	// LinkInvalidModule is a core module that the engine refuses.
+	LinkInvalidModule = link.InvalidModule
 )
 
 // ExitError is what a call returns when the guest asked to exit: a host

@@ -219,6 +219,13 @@ func outcome(ctx context.Context, err error) error {
 	return stageError(err)
 }
 
+// linkCodes are the exit codes of a component that cannot be linked.
+var linkCodes = [...]int{
+	component.LinkMissing:       exitLink,
+	component.LinkLimit:         exitLimit,
+	component.LinkInvalidModule: exitInvalid,
+}
+
 // stageError gives the error of a guest that did not come to live, or was asked
 // for what it lacks, its exit code.
 func stageError(err error) error {
@@ -237,7 +244,9 @@ func stageError(err error) error {
 		return withCode(exitInvalid, err)
 	case errors.As(err, &limit1):
 		return withCode(exitLimit, err)
-	case errors.As(err, &link), errors.As(err, &link1):
+	case errors.As(err, &link):
+		return withCode(linkCodes[link.Kind], err)
+	case errors.As(err, &link1):
 		return withCode(exitLink, err)
 	}
 	return err

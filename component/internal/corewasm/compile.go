@@ -109,7 +109,7 @@ func (e *Engine) ownMemory(info *corebin.Module) (bytes uint64, err error) {
 	most := e.cfg.MemoryLimit / PageSize
 	for _, mem := range info.Memories[importedMemories(info):] {
 		if mem.Limits.Min > most {
-			return 0, fmt.Errorf("its memory starts with %d pages, the limit is %d pages (%d bytes)", mem.Limits.Min, most, e.cfg.MemoryLimit)
+			return 0, limitErrorf("its memory starts with %d pages, the limit is %d pages (%d bytes)", mem.Limits.Min, most, e.cfg.MemoryLimit)
 		}
 		bytes += mem.Limits.Min * PageSize
 	}

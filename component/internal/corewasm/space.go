@@ -59,7 +59,7 @@ func (s *Space) allocate(uint64, uint64) experimental.LinearMemory {
 func (s *Space) Instantiate(c *Context, m *Module, args []Exporter) (i *Instance, err error) {
 	// wazero panics when its allocator refuses a minimum.
 	if limit := s.engine.cfg.MemoryLimit; s.used+m.memory > limit {
-		return nil, fmt.Errorf("a memory of %d bytes beside %d bytes that the instance has: the limit is %d bytes", m.memory, s.used, limit)
+		return nil, limitErrorf("a memory of %d bytes beside %d bytes that the instance has: the limit is %d bytes", m.memory, s.used, limit)
 	}
 	defer recovered("instantiate", &err)
 	outerArgs, outerWiring := s.args, c.wiring

@@ -2,6 +2,7 @@ package corewasm
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/tetratelabs/wazero/sys"
@@ -70,6 +71,14 @@ func (t *Trap) Error() string {
 
 // Unwrap returns the cause.
 func (t *Trap) Unwrap() error { return t.Err }
+
+// LimitError is a module that asks for more than the limits allow.
+type LimitError struct{ Msg string }
+
+// Error implements error.
+func (e *LimitError) Error() string { return e.Msg }
+
+func limitErrorf(format string, args ...any) error { return &LimitError{fmt.Sprintf(format, args...)} }
 
 // raised carries the error of a host function through wazero, which only knows panics.
 type raised struct{ err error }

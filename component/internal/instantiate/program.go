@@ -55,7 +55,7 @@ func tableShare(plan *link.Plan, limit uint32) (maxTable uint32, err error) {
 		for _, min := range plan.Modules[st.Index].TableMins() {
 			n++
 			if least += min; least > uint64(limit) {
-				return 0, &link.Error{Msg: fmt.Sprintf("its tables start with %d elements or more, the limit is %d", least, limit)}
+				return 0, &link.Error{Kind: link.Limit, Msg: fmt.Sprintf("its tables start with %d elements or more, the limit is %d", least, limit)}
 			}
 		}
 	}
@@ -74,7 +74,11 @@ func (p *Program) compile(ctx context.Context, maxTable uint32, progress func(do
 		}
 		compiled, err := p.engine.Compile(ctx, m.Bytes, m.Info, importNames(m), maxTable)
 		if err != nil {
-			return &link.Error{Path: fmt.Sprintf("core module at 0x%x", m.Offset), Msg: err.Error()}
+			kind := link.InvalidModule
+			if _, ok := errors.AsType[*corewasm.LimitError](err); ok {
+				kind = link.Limit
+			}
+			return &link.Error{Kind: kind, Path: fmt.Sprintf("core module at 0x%x", m.Offset), Msg: err.Error()}
 		}
 		if i < len(p.plan.Modules) {
 			p.modules = append(p.modules, compiled)

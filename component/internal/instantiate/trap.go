@@ -25,6 +25,9 @@ var kinds = map[corewasm.Kind]abi.TrapKind{
 // trap makes an *abi.Trap of a trap of core code; errors of host functions
 // stay what they are.
 func trap(err error) error {
+	if limit, ok := errors.AsType[*corewasm.LimitError](err); ok {
+		return &abi.Trap{Kind: abi.TrapLimit, Msg: limit.Msg}
+	}
 	var t *corewasm.Trap
 	if !errors.As(err, &t) {
 		return err

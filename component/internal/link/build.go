@@ -97,6 +97,13 @@ func (b *builder) path() string {
 
 func (b *builder) fail(format string, args ...any) { panic(errorf(b.path(), format, args...)) }
 
+// tooMuch refuses what is beyond a limit.
+func (b *builder) tooMuch(format string, args ...any) {
+	err := errorf(b.path(), format, args...)
+	err.Kind = Limit
+	panic(err)
+}
+
 // needs refuses a feature.
 func (b *builder) needs(feature string) {
 	b.fail("it needs %s, which this host does not have yet", feature)
@@ -110,7 +117,7 @@ func (b *builder) cannotHost(format string, args ...any) {
 // spend counts n definitions against the limit.
 func (b *builder) spend(n int) {
 	if b.left -= n; b.left < 0 {
-		b.fail("instantiating the component takes more than %d steps, the limit", b.limits.Steps)
+		b.tooMuch("instantiating the component takes more than %d steps, the limit", b.limits.Steps)
 	}
 }
 
@@ -118,7 +125,7 @@ func (b *builder) spend(n int) {
 func (b *builder) component(def *decode.Component, outer *frame, args map[string]entity, parent int, name string) *instance {
 	f := &frame{outer: outer, args: args, inst: len(b.plan.Instances), exports: newInstance(0)}
 	if len(b.where) >= maxDepth {
-		b.fail("components instantiate each other more than %d deep, the limit", maxDepth)
+		b.tooMuch("components instantiate each other more than %d deep, the limit", maxDepth)
 	}
 	if name == "" {
 		name = def.Name
@@ -227,7 +234,7 @@ func (b *builder) coreInstance(f *frame, d *decode.CoreInstance) *coreInstance {
 func (b *builder) instantiateModule(f *frame, mod *coreModule, args map[string]*coreInstance) {
 	b.spend(len(mod.def.Module.Imports))
 	if b.plan.CoreInstances++; b.plan.CoreInstances > b.limits.CoreInstances {
-		b.fail("the component has more than %d core instances, the limit", b.limits.CoreInstances)
+		b.tooMuch("the component has more than %d core instances, the limit", b.limits.CoreInstances)
 	}
 	groups := map[Source]int{}
 	var sources []Source
