@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/wasinn/wasinn/backends"
@@ -90,9 +91,17 @@ func (s *Session) Load(ctx context.Context, parts [][]byte, enc backends.Encodin
 	return s.admitGraph(n, func() (Graph, error) { return s.svc.Load(ctx, parts, enc, target) })
 }
 
+// MaxName is the most bytes that a guest may give for a name.
+const MaxName = 64 << 10
+
 // LoadByName is [Service.LoadByName] within the guest's limits. The bytes of
 // the registry's models count against the registry's bounds, not the guest's.
+// name may be a view of guest memory.
 func (s *Session) LoadByName(ctx context.Context, name string) (Graph, error) {
+	if len(name) > MaxName {
+		return nil, backends.Errorf(backends.InvalidArgument, "graph name has %d bytes, at most %d are taken", len(name), MaxName)
+	}
+	name = strings.Clone(name)
 	return s.admitGraph(0, func() (Graph, error) { return s.svc.LoadByName(ctx, name) })
 }
 

@@ -2,7 +2,6 @@ package nnwit
 
 import (
 	"context"
-	"strings"
 
 	"github.com/wasinn/wasinn/backends"
 	"github.com/wasinn/wasinn/component/abi"
@@ -29,7 +28,7 @@ func (gs *graphs[Gr, Ctx, Err, Enc, Tgt]) Load(ctx context.Context, builder [][]
 
 // LoadByName gives a graph of the host's registry.
 func (gs *graphs[Gr, Ctx, Err, Enc, Tgt]) LoadByName(ctx context.Context, name string) (abi.Result[Gr, Err], error) {
-	wg, err := gs.g.session.LoadByName(ctx, strings.Clone(name))
+	wg, err := gs.g.session.LoadByName(ctx, name)
 	return gs.result(wg, err), nil
 }
 

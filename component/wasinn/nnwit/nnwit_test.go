@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/wasinn/wasinn/backends"
@@ -448,4 +449,26 @@ func BenchmarkWIT(b *testing.B) {
 			})
 		}
 	}
+}
+
+func TestManyGuestsAtOnce(t *testing.T) {
+	b := newBench(t)
+	model := b.e.Add("m", b.e.Identity(info("x", backends.U8, 4)))
+	var wg sync.WaitGroup
+	for i := range 6 {
+		d := b.driver(nnwit.Versions()[i%3])
+		wg.Go(func() {
+			c := d.context(model)
+			data := strings.Repeat(string(rune('a'+i)), 4)
+			for range 50 {
+				out, err := d.compute(c, []named{{"x", d.tensor(u8, data, 4)}}, "out_x")
+				if err != nil || d.text(out[0].handle) != "4[4]="+data {
+					t.Errorf("guest %d: %v", i, err)
+					return
+				}
+				d.call("tensor-drop", out[0].handle)
+			}
+		})
+	}
+	wg.Wait()
 }

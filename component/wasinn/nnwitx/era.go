@@ -90,7 +90,11 @@ func elementType(abi ABI, code uint8, dims []uint32, n uint64, declared backends
 	if int(code) < len(numbering) {
 		return numbering[code], nil
 	}
-	return 0, backends.Errorf(backends.InvalidArgument, "tensor type %d: the numbering %s ends at %d", code, abi, len(numbering)-1)
+	last := len(numbering) - 1
+	if abi == Auto {
+		last = len(bySize) - 1
+	}
+	return 0, backends.Errorf(backends.InvalidArgument, "tensor type %d: want 0 to %d", code, last)
 }
 
 // product is the number of elements, or 0 when it has no 64-bit value either.

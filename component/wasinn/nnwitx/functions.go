@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"strings"
 
 	"github.com/tetratelabs/wazero/api"
 
@@ -87,7 +86,7 @@ func loadByName(ctx context.Context, g *Guest, mem api.Memory, p []uint64) error
 	if err != nil {
 		return err
 	}
-	gr, err := g.session.LoadByName(ctx, strings.Clone(text(b)))
+	gr, err := g.session.LoadByName(ctx, text(b))
 	return storeGraph(g, gr, err, out)
 }
 

@@ -55,12 +55,10 @@ func builder(mem api.Memory, p, n uint32) ([][]byte, error) {
 	return parts, nil
 }
 
-// maxName is the most bytes that a tensor's or a graph's name may have.
-const maxName = 64 << 10
-
+// name reads a tensor's or a graph's name.
 func name(mem api.Memory, p, n uint32) ([]byte, error) {
-	if n > maxName {
-		return nil, backends.Errorf(backends.TooLarge, "the name has %d bytes, at most %d are taken", n, maxName)
+	if n > wasinn.MaxName {
+		return nil, backends.Errorf(backends.InvalidArgument, "the name has %d bytes, at most %d are taken", n, wasinn.MaxName)
 	}
 	return read(mem, "name", p, uint64(n))
 }

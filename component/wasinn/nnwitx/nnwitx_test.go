@@ -434,11 +434,11 @@ func TestPointersOutsideMemory(t *testing.T) {
 	}
 	for name, args := range map[string][]uint32{
 		"load":                     {0, 1 << 29, 1, 0, good},
-		"load_by_name":             {0, 1 << 17, good},
 		"load_by_name_with_config": {0, 1, 0, 1<<20 + 1, good},
 	} {
 		want(t, name+" of something huge", g.call(name, args...), tooLarge)
 	}
+	want(t, "a huge name", g.call("load_by_name", 0, 1<<17, good), invalidArgument)
 	if n, got, _ := g.output(ctx, 0, 3); n != ok || got != "abc" {
 		t.Errorf("the guest goes on: errno %d, %q", n, got)
 	}
