@@ -1,76 +1,102 @@
 #!/bin/bash
-# build.sh: build the guests into guests/prebuilt and write their SHA256SUMS.
-# build.sh --check: build them elsewhere and fail unless the bytes are those of guests/prebuilt.
+# build.sh [LANG...]: build the guests into guests/prebuilt and write their SHA256SUMS.
+# build.sh --check [LANG...]: build them elsewhere and fail unless the bytes are those of guests/prebuilt.
+# build.sh --loose [LANG...]: build the ones whose bytes cannot be the same again; SHA256SUMS.loose.
+# build.sh --big [LANG...]: build the ones too big to be committed, into the cache folder, and print their paths.
 #
-# The toolchain is the one that guests/toolchain pins, so the same sources make the same bytes on every machine.
+# LANG is a folder here; without one, all that apply are built. The toolchains are those that guests/toolchain pins, so the
+# same sources make the same bytes on every machine. What to run for a language is in LANG/build.sh, LANG/build-loose.sh
+# and LANG/build-big.sh, which use the functions below.
 set -euo pipefail
+shopt -s inherit_errexit
 cd "$(dirname "$0")"
 export LC_ALL=C
-unset CPATH C_INCLUDE_PATH # clang would look there
+unset CPATH C_INCLUDE_PATH CPLUS_INCLUDE_PATH # clang would look there
+umask 022
 
-mode=build
+mode=build script=build.sh sums=SHA256SUMS
 case "${1:-}" in
-  '') ;;
   --check) mode=check ;;
-  *) echo "usage: guests/build.sh [--check]" >&2; exit 1 ;;
+  --loose) mode=loose script=build-loose.sh sums=SHA256SUMS.loose ;;
+  --big) mode=big script=build-big.sh ;;
+  -*) sed -n 's/^# \(build.sh\)/guests\/\1/p' build.sh >&2; exit 1 ;;
 esac
+[ "$mode" = build ] || shift
+all=$([ $# -eq 0 ] && echo yes || echo no)
+if [ "$all" = yes ]; then
+  set -- */"$script"
+  set -- "${@%/*}"
+fi
+for language in "$@"; do
+  [ -r "$language/$script" ] || { echo "guests/build.sh: there is no guests/$language/$script" >&2; exit 1; }
+done
 
 nn_wit=../wit/wasi-nn/0.2.0-rc-2024-10-28
 [ -d "$nn_wit" ] || { echo "guests/build.sh: no WIT text of wasi:nn in $nn_wit" >&2; exit 1; }
 
+cache=${WASINN_CACHE:-${XDG_CACHE_HOME:-${HOME:?HOME and WASINN_CACHE are not set}/.cache}/wasinn}
 T=$(toolchain/setup.sh)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 out=$work/out
-mkdir -p "$out" "$work/wit/deps"
-cp world.wit "$work/wit/"
-cp -r "$nn_wit" "$work/wit/deps/nn"
+wit=$work/wit
+mkdir -p "$out" "$wit/deps"
+cp world.wit "$wit/"
+cp -r "$nn_wit" "$wit/deps/nn"
 
-# core OUT SOURCE...: compile and link a preview 1 command in C. The stack comes first, so that an overflow traps.
-core() {
-  local out=$1 source object objects=()
-  shift
-  for source in "$@"; do
-    object=$work/$(basename "$out")-${source//\//-}.o
-    "$T/bin/clang" -std=gnu17 -Os -Wall -Wextra -Werror -Ic -Inncli -o "$object" "$source"
-    objects+=("$object")
-  done
-  "$T/bin/wasm-ld" -m wasm32 --strip-all --stack-first -z stack-size=262144 -L"$T/usr/lib/wasm32-wasi" -o "$out" \
-    "$T/usr/lib/wasm32-wasi/crt1-command.o" "${objects[@]}" -lc "$T/usr/lib/llvm-19/lib/clang/19/lib/wasi/libclang_rt.builtins-wasm32.a"
+# compile OBJECT SOURCE FLAG...: compile C.
+compile() {
+  local object=$1 source=$2
+  shift 2
+  "$T/bin/clang" --target=wasm32-wasi -std=gnu17 -Os -Wall -Wextra -Werror "$@" -o "$object" "$source"
 }
 
-# rust_core OUT [FEATURE]: the same in Rust, with the settings of Cargo.toml's release profile.
-rust_core() {
-  "$T/bin/rustc" --crate-name digits --edition 2024 -C opt-level=s -C lto -C codegen-units=1 -C panic=abort -C strip=symbols \
-    -D warnings ${2:+--cfg "feature=\"$2\""} --check-cfg 'cfg(feature, values("component"))' -o "$1" rust/src/main.rs
+# link_command TARGET OUT FLAG...: link a command with the C library of TARGET. The stack comes first, so that an overflow traps.
+link_command() {
+  local lib=$T/usr/lib/$1 out=$2
+  shift 2
+  "$T/bin/wasm-ld" -m wasm32 --strip-all --stack-first -z stack-size=262144 -L"$lib" -o "$out" \
+    "$lib/crt1-command.o" "$@" -lc "$T/usr/lib/llvm-19/lib/clang/19/lib/wasi/libclang_rt.builtins-wasm32.a"
 }
 
-# component CORE OUT: make a component of a command.
+# component CORE OUT: make a component of a preview 1 command.
 component() {
-  node toolchain/component.mjs "$T" "$work/wit" guest "$1" "$2"
+  node toolchain/component.mjs "$T" "$wit" guest "$1" "$2"
 }
 
-digits=(c/digits.c c/picture.c c/guest.c)
-core "$out/c-digits.p1.wasm" "${digits[@]}" c/neural_preview1.c
-core "$work/core.wasm" "${digits[@]}" c/neural_component.c
-component "$work/core.wasm" "$out/c-digits.component.wasm"
+for language in "$@"; do
+  # shellcheck disable=SC1090
+  (. "$language/$script")
+done
 
-rust_core "$out/rust-digits.p1.wasm"
-rust_core "$work/core.wasm" component
-component "$work/core.wasm" "$out/rust-digits.component.wasm"
-
-nncli=(nncli/nncli.c nncli/options.c nncli/element.c nncli/npy.c nncli/abuse.c c/guest.c)
-core "$out/nncli.p1.wasm" "${nncli[@]}" nncli/interface_preview1.c c/neural_preview1.c
-core "$work/core.wasm" "${nncli[@]}" nncli/interface_component.c c/neural_component.c
-component "$work/core.wasm" "$out/nncli.component.wasm"
+if [ "$mode" = big ]; then
+  mkdir -p "$cache/guests"
+  for f in "$out"/*.wasm; do
+    mv "$f" "$cache/guests/"
+    echo "$cache/guests/$(basename "$f")"
+  done
+  exit
+fi
 
 chmod 644 "$out"/*.wasm
-(cd "$out" && sha256sum *.wasm > SHA256SUMS)
+(cd "$out" && sha256sum -- *.wasm > SUMS)
 if [ "$mode" = check ]; then
-  diff -r "$out" prebuilt || { echo "guests/build.sh: guests/prebuilt is not what the sources make; run guests/build.sh" >&2; exit 1; }
+  (cd prebuilt && sha256sum --quiet --strict -c "$out/SUMS") ||
+    { echo "guests/build.sh: guests/prebuilt is not what the sources make; run guests/build.sh" >&2; exit 1; }
+  [ "$all" = no ] || diff <(sort -k 2 prebuilt/SHA256SUMS) <(sort -k 2 "$out/SUMS") ||
+    { echo "guests/build.sh: guests/prebuilt/SHA256SUMS lists other guests than there are sources" >&2; exit 1; }
   echo "guests/prebuilt is what the sources make"
-else
-  rm -rf prebuilt
-  mv "$out" prebuilt
+  exit
 fi
-(cd prebuilt && wc -c *.wasm)
+
+# The list keeps the lines of guests that were not built now, unless everything was.
+mv "$out/SUMS" "$work/sums"
+if [ "$all" = no ] && [ -e "prebuilt/$sums" ]; then
+  awk 'FNR == NR { built[$2] = 1; next } !($2 in built)' "$work/sums" "prebuilt/$sums" > "$work/kept"
+  cat "$work/kept" >> "$work/sums"
+elif [ -e "prebuilt/$sums" ]; then
+  awk '{ print "prebuilt/" $2 }' "prebuilt/$sums" | xargs -r rm -f
+fi
+mv "$out"/*.wasm prebuilt/
+sort -k 2 "$work/sums" > "prebuilt/$sums"
+(cd prebuilt && wc -c -- *.wasm)

@@ -1,35 +1,37 @@
-# Sourced by setup.sh and lock.sh: what the toolchain is made of, and how its parts come onto this machine.
-
-suite=trixie
-
-# These decide what the guests' bytes are, so debs.lock and npm.lock pin them by version and sha256.
-compilers=(
-  clang-19 lld-19 libllvm19 libclang-cpp19 libclang-common-19-dev libclang-rt-19-dev-wasm32 wasi-libc
-  rustc libstd-rust-1.85 libstd-rust-dev-wasm32
-)
-npm_packages=(
-  @bytecodealliance/jco@1.35.0            # the preview 1 adapter
-  @bytecodealliance/jco-transpile@0.15.0  # wasm-tools, as a component that Node runs
-  @bytecodealliance/preview2-shim@0.20.2  # what that component imports; the last release without a native part
-)
-
-# These only let the compilers run, whatever the machine's own C library is: the suite's current versions will do.
-libraries=(libc6 libgcc-s1 libstdc++6 zlib1g libzstd1 libxml2 libicu76 liblzma5 libffi8 libedit2 libtinfo6 libbsd0 libmd0 libz3-4)
+# Sourced by setup.sh and lock.sh: how a toolchain's parts come onto this machine.
+#
+# A toolchain is a file NAME.sh that sets
+#   debs=(PACKAGE...)       Debian packages of $suite that decide what the guests' bytes are,
+#   npms=(PACKAGE@VERSION...), pypis=(PACKAGE==VERSION...)  the same from npm and PyPI,
+#   libraries=(PACKAGE...)  Debian packages that only let a compiler run, whatever the machine's own C library is
+# and may define finish FOLDER, which is called when all are unpacked there. lock.sh NAME pins the first three in NAME.lock by
+# version and sha256; of the libraries, the suite's current versions will do.
+suite=trixie debs=() npms=() pypis=() libraries=()
+finish() { :; }
 
 die() {
   echo "guests/toolchain: $*" >&2
   exit 1
 }
 
+# load NAME reads a toolchain's file.
+load() {
+  [ -r "$1.sh" ] && [[ "$1" =~ ^[a-z][a-z0-9-]*$ ]] || die "there is no toolchain $1"
+  # shellcheck disable=SC1090
+  . "./$1.sh"
+}
+
 # check_host says what is missing before anything is fetched.
 check_host() {
   local or="Use the guests in guests/prebuilt, or build in a Debian container."
   [ "$(uname -sm)" = "Linux x86_64" ] || die "the pinned compilers are for Linux on amd64, and this is $(uname -sm). $or"
-  local tool
-  for tool in apt-get dpkg-deb node npm sha256sum; do
-    command -v "$tool" > /dev/null || die "$tool is not installed; the toolchain comes by apt and npm. $or"
+  local tool tools=(node npm sha256sum)
+  [ ${#debs[@]} -eq 0 ] || tools+=(apt-get dpkg-deb)
+  [ ${#pypis[@]} -eq 0 ] || tools+=(python3)
+  for tool in "${tools[@]}"; do
+    command -v "$tool" > /dev/null || die "$tool is not installed; the toolchain comes by apt, npm and pip. $or"
   done
-  [ -r "$keyring" ] || die "$keyring is missing (package debian-archive-keyring); it verifies what apt fetches. $or"
+  [ ${#debs[@]} -eq 0 ] || [ -r "$keyring" ] || die "$keyring is missing (package debian-archive-keyring); it verifies what apt fetches. $or"
 }
 
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
@@ -57,17 +59,50 @@ CONF
   apt-get -qq update > "$dir/log" 2>&1 || die "apt cannot read the index of $suite: $(tail -n 1 "$dir/log")"
 }
 
-# apt_fetch FOLDER PACKAGE[=VERSION]... downloads packages into FOLDER.
-apt_fetch() {
-  local dir=$1
-  shift
-  (cd "$dir" && apt-get -qq download "$@" > log 2>&1) || die "apt cannot fetch $*: $(grep '^E:' "$dir/log" | head -n 1)
-If a pinned version was replaced by a newer one: run guests/toolchain/lock.sh, rebuild the guests, commit both."
+# deb_fetch FOLDER PACKAGE[=VERSION] downloads a package into FOLDER and prints its path.
+deb_fetch() {
+  (cd "$1" && apt-get -qq download "$2" > log 2>&1) || die "apt cannot fetch $2: $(grep '^E:' "$1/log" | head -n 1)
+If the pinned version was replaced by a newer one: run guests/toolchain/lock.sh, rebuild the guests, commit both."
+  echo "$1/${2%%=*}"_*.deb
 }
 
-# npm_fetch FOLDER PACKAGE@VERSION prints the path of the package's tarball.
+# npm_fetch FOLDER PACKAGE@VERSION downloads the package's tarball into FOLDER and prints its path.
 npm_fetch() {
   local name
   name=$(npm pack --silent --pack-destination "$1" "$2" 2> "$1/log") || die "npm cannot fetch $2: $(tail -n 1 "$1/log")"
   echo "$1/$(tail -n 1 <<< "$name")"
+}
+
+# pypi_fetch FOLDER PACKAGE==VERSION downloads the package's wheel into FOLDER and prints its path.
+pypi_fetch() {
+  local name=${2%%==*}
+  python3 -m pip download --quiet --no-deps --only-binary :all: --dest "$1" "$2" > "$1/log" 2>&1 ||
+    die "pip cannot fetch $2: $(grep '^ERROR:' "$1/log" | head -n 1)"
+  echo "$1/${name//-/_}"-*.whl
+}
+
+# deb_unpack, npm_unpack and pypi_unpack FOLDER PACKAGE FILE unpack what was fetched into FOLDER.
+deb_unpack() { dpkg-deb -x "$3" "$1"; }
+
+npm_unpack() {
+  mkdir -p "$1/node_modules/${2%@*}"
+  tar -xzf "$3" -C "$1/node_modules/${2%@*}" --strip-components 1
+}
+
+pypi_unpack() {
+  python3 -m pip install --quiet --no-deps --no-index --no-compile --disable-pip-version-check --root-user-action ignore \
+    --target "$1/python" "$3" > /dev/null || die "pip cannot unpack $2"
+}
+
+# wrap FOLDER NAME PROGRAM [ARGUMENTS] makes FOLDER/bin/NAME, which runs FOLDER/PROGRAM with the C library that it was built
+# for. The arguments come before the caller's own and can refer to the folder as $T.
+wrap() {
+  mkdir -p "$1/bin"
+  cat > "$1/bin/$2" <<WRAPPER
+#!/bin/bash
+T=\$(dirname "\$(dirname "\$(realpath "\$0")")")
+lib=\$T/usr/lib/x86_64-linux-gnu
+exec "\$lib/ld-linux-x86-64.so.2" --library-path "\$lib:\$T/usr/lib/llvm-19/lib" "\$T/$3" ${4:-} "\$@"
+WRAPPER
+  chmod +x "$1/bin/$2"
 }

@@ -1,13 +1,19 @@
-// component.mjs TOOLCHAIN WIT WORLD CORE OUT: make a component of a preview 1 command.
+// component.mjs TOOLCHAIN WIT WORLD CORE OUT [native]: make a component of a command.
 //
-// CORE imports the functions of WORLD (a world in the folder WIT) by their canonical-ABI names, and wasi_snapshot_preview1,
-// which the adapter turns into WASI 0.2. This is `wasm-tools component embed` followed by `wasm-tools component new`.
+// CORE imports the functions of WORLD (a world in the folder WIT) by their canonical-ABI names. What it imports of
+// wasi_snapshot_preview1 the adapter turns into WASI 0.2; with native, CORE has to import WASI 0.2 itself, described in
+// sections of its own by its C library. WORLD is - for a CORE that describes all its imports so. This is
+// `wasm-tools component embed` followed by `wasm-tools component new`.
 import { readFile, writeFile } from 'node:fs/promises';
 
-const [toolchain, wit, world, core, out] = process.argv.slice(2);
+const [toolchain, wit, world, core, out, native] = process.argv.slice(2);
 const modules = `${toolchain}/node_modules/@bytecodealliance`;
 const { componentEmbed, componentNew } = await import(`${modules}/jco-transpile/dist/wasm-tools.js`);
-const adapter = await readFile(`${modules}/jco/lib/wasi_snapshot_preview1.command.wasm`);
 
-const embedded = await componentEmbed({ binary: await readFile(core), witPath: wit, world });
-await writeFile(out, await componentNew(embedded, [['wasi_snapshot_preview1', adapter]]));
+const binary = await readFile(core);
+const embedded = world === '-' ? binary : await componentEmbed({ binary, witPath: wit, world });
+const adapters = [];
+if (native !== 'native') {
+  adapters.push(['wasi_snapshot_preview1', await readFile(`${modules}/jco/lib/wasi_snapshot_preview1.command.wasm`)]);
+}
+await writeFile(out, await componentNew(embedded, adapters));

@@ -1,29 +1,36 @@
 #!/bin/bash
-# lock.sh: write debs.lock and npm.lock anew, from what Debian and npm offer now.
+# lock.sh [NAME]: write NAME.lock (default: base.lock) anew, from what Debian, npm and PyPI offer now.
 #
 # Run it when setup.sh says that a pinned version is gone, then rebuild the guests: a new compiler makes new bytes.
 set -euo pipefail
 cd "$(dirname "$0")"
 . ./common.sh
-check_host
 
+name=${1:-base}
+load "$name"
+check_host
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+[ ${#debs[@]} -eq 0 ] || apt_init "$work"
 
-apt_init "$work"
+# locked KIND PACKAGE prints the line of a package.
+locked() {
+  local file
+  file=$("$1_fetch" "$work" "$2")
+  echo "$(sha256sum "$file" | cut -d ' ' -f 1)  $1 $2"
+}
+
 {
-  echo "# Debian $suite: sha256, package=version. Written by lock.sh."
-  for p in "${compilers[@]}"; do
+  echo "# Debian $suite, npm, PyPI: sha256 of the file, what it is. Written by lock.sh $name."
+  for p in "${debs[@]}"; do
     apt-cache show --no-all-versions "$p" |
-      awk '$1 == "Package:" { p = $2 } $1 == "Version:" { v = $2 } $1 == "SHA256:" { s = $2 } END { print s "  " p "=" v }'
+      awk '$1 == "Package:" { p = $2 } $1 == "Version:" { v = $2 } $1 == "SHA256:" { s = $2 } END { print s "  deb " p "=" v }'
   done
-} > "$work/debs.lock"
-{
-  echo "# npm: sha256 of the tarball, package@version. Written by lock.sh."
-  for p in "${npm_packages[@]}"; do
-    tgz=$(npm_fetch "$work" "$p")
-    echo "$(sha256sum "$tgz" | cut -d ' ' -f 1)  $p"
+  for p in "${npms[@]}"; do
+    locked npm "$p"
   done
-} > "$work/npm.lock"
-
-mv "$work/debs.lock" "$work/npm.lock" .
+  for p in "${pypis[@]}"; do
+    locked pypi "$p"
+  done
+} > "$work/lock"
+mv "$work/lock" "$name.lock"
