@@ -19,6 +19,15 @@ const moduleHeader = preamble
 
 func mod(sections ...string) []byte { return []byte(moduleHeader + strings.Join(sections, "")) }
 
+// externs has a type of each kind.
+var externs = [...]Extern{
+	{Kind: ExternFunc, Func: &FuncType{}},
+	{Kind: ExternTable, Table: TableType{Elem: FuncRef, Limits: Limits{Min: 1, Max: math.MaxUint64}}},
+	{Kind: ExternMemory, Memory: MemoryType{Limits: Limits{Min: 1, Max: math.MaxUint64}, PageSizeLog2: 16}},
+	{Kind: ExternGlobal, Global: GlobalType{Type: I32, Mutable: true}},
+	{Kind: ExternTag, Func: &FuncType{}},
+}
+
 var parseTests = []struct {
 	name string
 	in   []byte
@@ -88,6 +97,48 @@ var parseTests = []struct {
 				{ID: SectionTag, Start: 39, Body: 41, End: 44, Count: 1},
 				{ID: SectionGlobal, Start: 44, Body: 46, End: 67, Count: 3},
 			},
+		},
+	},
+	{
+		"imports and exports of every kind",
+		mod(
+			sec(SectionType, "\x01", "\x60\x00\x00"),
+			sec(SectionImport, "\x05", "\x00\x01f\x00\x00", "\x00\x01t\x01\x70\x00\x01", "\x00\x01m\x02\x00\x01",
+				"\x00\x01g\x03\x7f\x01", "\x00\x01e\x04\x00\x00"),
+			sec(SectionExport, "\x05", "\x01a\x00\x00", "\x01b\x01\x00", "\x01c\x02\x00", "\x01d\x03\x00", "\x01e\x04\x00"),
+		),
+		Module{
+			Types: []Type{{Kind: KindFunc, Func: &FuncType{}}},
+			Imports: []Import{
+				{Name: "f", Type: externs[0], Offset: 17, TypeOffset: 20, End: 22},
+				{Name: "t", Type: externs[1], Offset: 22, TypeOffset: 25, End: 29},
+				{Name: "m", Type: externs[2], Offset: 29, TypeOffset: 32, End: 35},
+				{Name: "g", Type: externs[3], Offset: 35, TypeOffset: 38, End: 41},
+				{Name: "e", Type: externs[4], Offset: 41, TypeOffset: 44, End: 47},
+			},
+			Exports: []Export{
+				{Name: "a", Type: externs[0]}, {Name: "b", Type: externs[1]}, {Name: "c", Type: externs[2]},
+				{Name: "d", Type: externs[3]}, {Name: "e", Type: externs[4]},
+			},
+			Funcs: []uint32{0}, Tables: []TableType{externs[1].Table}, Memories: []MemoryType{externs[2].Memory},
+			Globals: []GlobalType{externs[3].Global}, Tags: []uint32{0}, ImportedFuncs: 1,
+			Sections: []Section{
+				{ID: SectionType, Start: 8, Body: 10, End: 14, Count: 1},
+				{ID: SectionImport, Start: 14, Body: 16, End: 47, Count: 5},
+				{ID: SectionExport, Start: 47, Body: 49, End: 70, Count: 5},
+			},
+		},
+	},
+	{
+		"every constant instruction",
+		mod(sec(SectionGlobal, "\x09", "\x7f\x00\x23\x01\x0b", "\x7d\x00\x43\x00\x00\x00\x00\x0b",
+			"\x7c\x00\x44\x00\x00\x00\x00\x00\x00\x00\x00\x0b", "\x7b\x00\xfd\x0c"+strings.Repeat("\x00", 16)+"\x0b",
+			"\x70\x00\xd0\x70\x0b", "\x6e\x00\xfb\x00\x05\x0b", "\x6e\x00\xfb\x08\x05\x02\x0b", "\x6c\x00\x41\x00\xfb\x1c\x0b",
+			"\x7f\x00\x41\x01\x41\x02\x6a\x41\x03\x6b\x41\x04\x6c\x0b")),
+		Module{
+			Globals: []GlobalType{{Type: I32}, {Type: F32}, {Type: F64}, {Type: V128}, {Type: FuncRef},
+				{Type: codeRefNull | 0x6e<<8}, {Type: codeRefNull | 0x6e<<8}, {Type: codeRefNull | 0x6c<<8}, {Type: I32}},
+			Sections: []Section{{ID: SectionGlobal, Start: 8, Body: 10, End: 96, Count: 9}},
 		},
 	},
 	{
@@ -172,6 +223,14 @@ var parseRefusals = []struct {
 		`section export at 0xd: export[1]: "a" is exported twice (at 0x14)`},
 	{"an instruction that is not constant", mod(sec(SectionGlobal, "\x01\x7f\x00\x20\x00\x0b")),
 		"section global at 0x8: global[0]: instruction 0x20 in a constant expression (at 0xd)"},
+	{"a vector instruction that is not constant", mod(sec(SectionGlobal, "\x01\x7b\x00\xfd\x0d\x0b")),
+		"section global at 0x8: global[0]: vector instruction 13 in a constant expression, expected v128.const (at 0xd)"},
+	{"a GC instruction that is not constant", mod(sec(SectionGlobal, "\x01\x6e\x00\xfb\x02\x0b")),
+		"section global at 0x8: global[0]: instruction 0xfb 2 in a constant expression (at 0xd)"},
+	{"a tag with an attribute", mod(sec(SectionTag, "\x01\x01\x00")),
+		"section tag at 0x8: tag[0]: tag attribute: found 0x01, expected 0x00 (at 0xb)"},
+	{"an unknown heap type", mod(sec(SectionTable, "\x01\x63\x7f\x00\x00")),
+		"section table at 0x8: table[0]: unknown heap type -1 (at 0xc)"},
 	{"unknown limits", mod(sec(SectionMemory, "\x01\x10\x00")),
 		"section memory at 0x8: memory[0]: unknown limits flags 0x10 (at 0xb)"},
 	{"a table of numbers", mod(sec(SectionTable, "\x01\x7f\x00\x00")),
@@ -218,6 +277,19 @@ func TestReadS33(t *testing.T) {
 		if (err == nil) != test.ok || err == nil && got != test.want {
 			t.Errorf("%x: got %d, %v; want %d, %v", test.in, got, err, test.want, test.ok)
 		}
+	}
+}
+
+func TestModuleSection(t *testing.T) {
+	m, err := Parse(mod(sec(SectionMemory, "\x00")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, ok := m.Section(SectionMemory); !ok || s != m.Sections[0] {
+		t.Errorf("got %+v, %v", s, ok)
+	}
+	if s, ok := m.Section(SectionType); ok {
+		t.Errorf("got %+v", s)
 	}
 }
 

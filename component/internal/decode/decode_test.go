@@ -263,6 +263,30 @@ func TestComponentName(t *testing.T) {
 	}
 }
 
+func TestCanonOptions(t *testing.T) {
+	o := CanonOptions{{OptMemory, 3}, {Kind: OptLatin1UTF16}, {OptRealloc, 4}}
+	if i, ok := o.Lookup(OptRealloc); i != 4 || !ok {
+		t.Errorf("realloc: got %d, %v", i, ok)
+	}
+	if i, ok := o.Lookup(OptPostReturn); ok {
+		t.Errorf("post-return: got %d", i)
+	}
+	if e := o.StringEncoding(); e != OptLatin1UTF16 {
+		t.Errorf("got %s", e)
+	}
+	if e := o[:1].StringEncoding(); e != OptUTF8 {
+		t.Errorf("got %s by default", e)
+	}
+}
+
+func TestIsComponent(t *testing.T) {
+	for in, want := range map[string]bool{header: true, moduleHeader: false, header[:7]: false, "": false} {
+		if got := IsComponent([]byte(in)); got != want {
+			t.Errorf("%q: got %v", in, got)
+		}
+	}
+}
+
 var decodeRefusals = []struct {
 	name   string
 	in     []byte
