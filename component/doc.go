@@ -12,9 +12,9 @@
 // # Calling
 //
 // There are three ways to call a function, with one set of rules. [Func.Call]
-// takes and gives dynamic values. [Call] and [CallView] take Go types, by codecs
-// of package abi, and allocate nothing beyond the result. [Func.CallRaw] leaves
-// lifting and lowering to the caller.
+// takes and gives dynamic values. [Bind] makes a [Typed] function of Go types, by
+// codecs of package abi, whose calls allocate nothing beyond the result.
+// [Func.CallRaw] leaves lifting and lowering to the caller.
 //
 // # Concurrency
 //

@@ -155,32 +155,50 @@ func (f *Func) Call(ctx context.Context, args ...value.Value) (value.Value, erro
 	return v, nil
 }
 
-// Call calls f with parameters and result of Go types P and R, by codecs bound
-// to its type: no allocation beyond the result. params is made by [abi.Params];
-// [abi.None] stands for no parameters and no result. Types are compared at
-// the first call with a codec.
-func Call[P, R any](ctx context.Context, f *Func, params abi.Codec[P], result abi.Codec[R], p P) (R, error) {
-	if err := check(f, params, result); err != nil {
-		var r R
-		return r, err
+// Typed is a function with parameters and result of Go types P and R.
+type Typed[P, R any] struct {
+	f      *abi.Func
+	params abi.Codec[P]
+	result abi.Codec[R]
+}
+
+// Bind returns f as a function of Go types, by codecs of its type: params is
+// made by [abi.Params]; [abi.None] stands for no parameters and no result. It
+// is an error when they are not of f's type.
+func Bind[P, R any](f *Func, params abi.Codec[P], result abi.Codec[R]) (Typed[P, R], error) {
+	if err := abi.CheckFunc(f.f, params, result); err != nil {
+		return Typed[P, R]{}, err
 	}
-	r, err := abi.CallFunc(ctx, f.f, params, result, p)
+	return Typed[P, R]{f.f, params, result}, nil
+}
+
+// Call calls the function. It allocates nothing beyond the result. Errors are
+// as for [Func.Call].
+func (t Typed[P, R]) Call(ctx context.Context, p P) (R, error) {
+	r, err := abi.CallFunc(ctx, t.f, t.params, t.result, p)
 	if err != nil {
 		err = clean(err)
 	}
 	return r, err
 }
 
-// CallView is [Call] with a result that may be a view of guest memory: use is
+// CallView is Call with a result that may be a view of guest memory: use is
 // called with it and must not keep it.
-func CallView[P, R any](ctx context.Context, f *Func, params abi.Codec[P], result abi.Codec[R], p P, use func(R) error) error {
-	if err := check(f, params, result); err != nil {
-		return err
-	}
-	if err := abi.CallFuncView(ctx, f.f, params, result, p, use); err != nil {
+func (t Typed[P, R]) CallView(ctx context.Context, p P, use func(R) error) error {
+	if err := abi.CallFuncView(ctx, t.f, t.params, t.result, p, use); err != nil {
 		return clean(err)
 	}
 	return nil
+}
+
+// Call is [Bind] and [Typed.Call] in one: types are compared at the first call
+// with a pair of codecs.
+func Call[P, R any](ctx context.Context, f *Func, params abi.Codec[P], result abi.Codec[R], p P) (R, error) {
+	if err := check(f, params, result); err != nil {
+		var r R
+		return r, err
+	}
+	return Typed[P, R]{f.f, params, result}.Call(ctx, p)
 }
 
 // CallRaw calls with core values, for callers that lift and lower themselves:

@@ -121,10 +121,10 @@ func BenchmarkAdd(b *testing.B) {
 		}
 	})
 	b.Run("typed", func(b *testing.B) {
-		f, ctx := must(instance(b).Func("add"))(b), b.Context()
+		f, ctx := must(component.Bind(must(instance(b).Func("add"))(b), pairParams, abi.U32))(b), b.Context()
 		b.ReportAllocs()
 		for b.Loop() {
-			if got, err := component.Call(ctx, f, pairParams, abi.U32, pair{40, 2}); err != nil || got != 42 {
+			if got, err := f.Call(ctx, pair{40, 2}); err != nil || got != 42 {
 				b.Fatal(got, err)
 			}
 		}
@@ -159,10 +159,10 @@ func BenchmarkStringIn(b *testing.B) {
 		}
 	})
 	b.Run("typed", func(b *testing.B) {
-		f, ctx := must(instance(b).Func("length"))(b), b.Context()
+		f, ctx := must(component.Bind(must(instance(b).Func("length"))(b), textParams, abi.U32))(b), b.Context()
 		b.ReportAllocs()
 		for b.Loop() {
-			if got, err := component.Call(ctx, f, textParams, abi.U32, text{s}); err != nil || got != 10 {
+			if got, err := f.Call(ctx, text{s}); err != nil || got != 10 {
 				b.Fatal(got, err)
 			}
 		}
@@ -193,7 +193,7 @@ func BenchmarkStringEcho(b *testing.B) {
 		}
 	})
 	b.Run("view", func(b *testing.B) {
-		f, ctx := must(instance(b).Func("echo"))(b), b.Context()
+		f, ctx := must(component.Bind(must(instance(b).Func("echo"))(b), textParams, abi.String))(b), b.Context()
 		use := func(got string) error {
 			if got != s {
 				b.Fatal(got)
@@ -202,16 +202,16 @@ func BenchmarkStringEcho(b *testing.B) {
 		}
 		b.ReportAllocs()
 		for b.Loop() {
-			if err := component.CallView(ctx, f, textParams, abi.String, text{s}, use); err != nil {
+			if err := f.CallView(ctx, text{s}, use); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
 	b.Run("copy", func(b *testing.B) {
-		f, ctx := must(instance(b).Func("echo"))(b), b.Context()
+		f, ctx := must(component.Bind(must(instance(b).Func("echo"))(b), textParams, abi.String))(b), b.Context()
 		b.ReportAllocs()
 		for b.Loop() {
-			if got, err := component.Call(ctx, f, textParams, abi.String, text{s}); err != nil || got != s {
+			if got, err := f.Call(ctx, text{s}); err != nil || got != s {
 				b.Fatal(got, err)
 			}
 		}
@@ -228,11 +228,11 @@ func BenchmarkListIn1MB(b *testing.B) {
 		}
 	})
 	b.Run("typed", func(b *testing.B) {
-		f, ctx := must(instance(b).Func("count"))(b), b.Context()
+		f, ctx := must(component.Bind(must(instance(b).Func("count"))(b), dataParams, abi.U32))(b), b.Context()
 		b.SetBytes(int64(len(list)))
 		b.ReportAllocs()
 		for b.Loop() {
-			if got, err := component.Call(ctx, f, dataParams, abi.U32, data{list}); err != nil || got != 1<<20 {
+			if got, err := f.Call(ctx, data{list}); err != nil || got != 1<<20 {
 				b.Fatal(got, err)
 			}
 		}

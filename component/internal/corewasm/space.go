@@ -89,14 +89,19 @@ const maxRunning = 1000
 
 // enter counts a call into core code.
 func (s *Space) enter() error {
-	if s.closed {
-		return &Trap{Kind: Closed}
-	}
-	if s.running == maxRunning {
-		return &Trap{Kind: StackOverflow, Err: fmt.Errorf("host and guest call each other more than %d deep", maxRunning)}
+	if s.closed || s.running == maxRunning {
+		return s.refuse()
 	}
 	s.running++
 	return nil
+}
+
+// refuse says why a call cannot be made.
+func (s *Space) refuse() error {
+	if s.closed {
+		return &Trap{Kind: Closed}
+	}
+	return &Trap{Kind: StackOverflow, Err: fmt.Errorf("host and guest call each other more than %d deep", maxRunning)}
 }
 
 func (s *Space) leave() { s.running-- }
@@ -163,15 +168,37 @@ type Func struct {
 	space *Space
 	mod   api.Module
 	name  string
-	// free are handles that are not in use: a handle is its own stack, so each
-	// depth of recursion takes another.
-	free []api.Function
+	// A handle is its own stack, so that each depth of recursion takes another:
+	// first is that of the outermost call, free are others that are not in use.
+	first api.Function
+	busy  bool // first is in use
+	free  []api.Function
 }
 
-// Call calls the function. stack holds the parameters, then the results; it is
-// as long as the longer of the two. The error is a *[Trap] or what a host
-// function returned.
-func (f *Func) Call(c *Context, stack []uint64) error {
+// Call calls the function with ctx in c for host functions to find. stack
+// holds the parameters, then the results; it is as long as the longer of the
+// two. The error is a *[Trap] or what a host function returned.
+func (f *Func) Call(c *Context, ctx context.Context, stack []uint64) error {
+	if f.busy || f.first == nil {
+		return f.callAgain(c, ctx, stack)
+	}
+	if err := f.space.enter(); err != nil {
+		return err
+	}
+	outer := c.Context
+	c.Context, f.busy = ctx, true
+	err := f.first.CallWithStack(c, stack)
+	c.Context, f.busy = outer, false
+	f.space.leave()
+	if err != nil {
+		return translate(err)
+	}
+	return nil
+}
+
+// callAgain is Call for the first call, which looks the function up, and for
+// calls inside another of the same function.
+func (f *Func) callAgain(c *Context, ctx context.Context, stack []uint64) error {
 	var h api.Function
 	if n := len(f.free); n > 0 {
 		h = f.free[n-1]
@@ -179,10 +206,17 @@ func (f *Func) Call(c *Context, stack []uint64) error {
 	} else if h = f.mod.ExportedFunction(f.name); h == nil {
 		return fmt.Errorf("no function %q is exported", f.name)
 	}
+	if f.first == nil {
+		f.first = h
+		return f.Call(c, ctx, stack)
+	}
 	if err := f.space.enter(); err != nil {
 		return err
 	}
+	outer := c.Context
+	c.Context = ctx
 	err := h.CallWithStack(c, stack)
+	c.Context = outer
 	f.space.leave()
 	f.free = append(f.free, h)
 	if err != nil {

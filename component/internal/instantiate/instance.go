@@ -143,11 +143,7 @@ func (s *Instance) coreFunc(it link.CoreItem) abi.CoreFunc {
 	} else {
 		core := s.cores[it.Instance].Func(it.Name)
 		f = func(ctx context.Context, stack []uint64) error {
-			outer := s.cc.Context
-			s.cc.Context = ctx
-			err := core.Call(&s.cc, stack)
-			s.cc.Context = outer
-			if err != nil {
+			if err := core.Call(&s.cc, ctx, stack); err != nil {
 				return trap(err)
 			}
 			return nil
