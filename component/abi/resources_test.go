@@ -376,3 +376,77 @@ func TestADestructorDoesNotEnterARunningInstance(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestListsOfHostResources(t *testing.T) {
+	var log []string
+	st := NewStore(Limits{})
+	g := newGuest(st, nil, "g")
+	type many struct{ Ts []*thing }
+	make3 := CanonLower(None, List(things.Own()), func(*Call, Unit) (ts []*thing, err error) {
+		for i := range 3 {
+			ts = append(ts, &thing{fmt.Sprint("t", i), &log})
+		}
+		return ts, nil
+	})
+	poll := CanonLower(Params(FieldOf("ts", List(things.Borrow()), func(m *many) *[]*thing { return &m.Ts })), U32, func(_ *Call, m many) (uint32, error) {
+		for _, d := range m.Ts {
+			log = append(log, "poll "+d.name)
+		}
+		return uint32(len(m.Ts)), nil
+	})
+	take := CanonLower(Params(FieldOf("ts", List(things.Own()), func(m *many) *[]*thing { return &m.Ts })), U32, func(_ *Call, m many) (uint32, error) {
+		return uint32(len(m.Ts)), nil
+	})
+	if _, err := g.call(make3, 8); err != nil {
+		t.Fatal(err)
+	}
+	ptr, n := loadPair(g.mem[8:])
+	for range 2 {
+		if s, err := g.call(poll, uint64(ptr), uint64(n)); err != nil || s[0] != 3 {
+			t.Errorf("poll: %v, %v", s, err)
+		}
+	}
+	if s, err := g.call(take, uint64(ptr), uint64(n)); err != nil || s[0] != 3 {
+		t.Errorf("take: %v, %v", s, err)
+	}
+	if _, err := g.call(poll, uint64(ptr), uint64(n)); trapKind(err) != TrapUnknownHandle || !strings.HasPrefix(err.Error(), `param "ts"[0]: `) {
+		t.Errorf("poll after take: %v", err)
+	}
+	if want := []string{"poll t0", "poll t1", "poll t2", "poll t0", "poll t1", "poll t2"}; !reflect.DeepEqual(log, want) {
+		t.Errorf("got %q", log)
+	}
+	if g.inst.NumHandles() != 0 || st.NumHostResources() != 0 {
+		t.Errorf("%d handles and %d resources are left", g.inst.NumHandles(), st.NumHostResources())
+	}
+}
+
+func TestDynamicHostFunctionsHoldBorrowsForTheCall(t *testing.T) {
+	p := newPair(t)
+	ft := &types.Func{Params: params("b", p.borrow(), "o", p.own()), Result: p.own()}
+	var kept *ResourceHandle
+	f, err := LowerDynamic(NewSignature(ft, nil), func(_ *Call, args []value.Value) (value.Value, error) {
+		kept = args[0].(*ResourceHandle)
+		if kept.Owned() || kept.Rep() != 5 || kept.String() != "borrow<r>" {
+			t.Errorf("got %v of %d", kept, kept.Rep())
+		}
+		return args[1], nil // given back
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, _ := p.client.inst.ResourceNew(p.rt, 5)
+	o, _ := p.client.inst.ResourceNew(p.rt, 6)
+	s, err := p.client.call(f, uint64(b), uint64(o))
+	if err != nil || s[0] != uint64(o) {
+		t.Errorf("got handle %d, error %v", s[0], err)
+	}
+	if err := kept.Drop(ctx); trapKind(err) != TrapStaleHandle {
+		t.Errorf("a borrow used after its call: %v", err)
+	}
+	if rep, err := p.client.inst.ResourceRep(p.rt, uint32(s[0])); err != nil || rep != 6 {
+		t.Errorf("got rep %d, error %v", rep, err)
+	}
+	if len(p.dropped) != 0 {
+		t.Errorf("dropped %v", p.dropped)
+	}
+}

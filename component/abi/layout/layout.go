@@ -348,37 +348,3 @@ func (c *Cache) spill(spill bool, flat []CoreType) []CoreType {
 	}
 	return flat
 }
-
-// UsesMemory reports whether a value of type t holds pointers into memory
-// (strings and lists), so that lifting it needs the memory option and lowering
-// it the realloc option.
-func (c *Cache) UsesMemory(t types.ValType) bool {
-	return c.usesMemory(t, make(map[types.ValType]bool))
-}
-
-func (c *Cache) usesMemory(t types.ValType, seen map[types.ValType]bool) bool {
-	if p, ok := t.(types.Primitive); ok {
-		return p == types.String
-	}
-	if t == nil || seen[t] {
-		return false
-	}
-	seen[t] = true
-	switch t := Despecialize(t).(type) {
-	case *types.List:
-		return t.Length == 0 || c.usesMemory(t.Elem, seen)
-	case *types.Record:
-		for _, f := range t.Fields {
-			if c.usesMemory(f.Type, seen) {
-				return true
-			}
-		}
-	case *types.Variant:
-		for _, k := range t.Cases {
-			if c.usesMemory(k.Type, seen) {
-				return true
-			}
-		}
-	}
-	return false
-}
