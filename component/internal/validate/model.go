@@ -232,7 +232,7 @@ func (v *validator) root(r *types.Resource) *types.Resource {
 	return r
 }
 
-// alias makes a new alias of a resource type.
+// aliasOf makes a new alias of a resource type.
 func (v *validator) aliasOf(r *types.Resource) *types.Resource {
 	a := &types.Resource{Name: r.Name}
 	v.roots[a] = v.root(r)

@@ -65,8 +65,9 @@ func (e *Error) Unwrap() error { return e.Err }
 // Validate checks a component. The error is an *[Error]; it wraps a *[Gated] when
 // the component needs a feature that features does not have.
 //
-// It takes time and memory linear in the size of the component, by the
-// constants of this package.
+// It takes time and memory linear in the size of the component: at most
+// 4,000,000 visits of a type node and 32 for each byte outside core modules, and
+// 1,000,000 copies of one and 4 for each byte.
 func Validate(c *decode.Component, features Features) (*Component, error) {
 	size := c.Size - moduleBytes(c)
 	v := &validator{
