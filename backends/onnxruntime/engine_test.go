@@ -332,6 +332,9 @@ func TestOutputsThatNobodyReleasesAreCollected(t *testing.T) {
 }
 
 func TestASteadyComputationAllocatesItsResultsOnly(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector makes pools forget")
+	}
 	b := newBackend(t, Config{})
 	for _, tt := range []struct {
 		n    int

@@ -1,0 +1,6 @@
+//go:build race
+
+package onnxruntime
+
+// raceDetector is on: sync.Pool then forgets things at random.
+const raceDetector = true
