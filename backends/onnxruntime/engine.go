@@ -231,6 +231,19 @@ func orDefault(n, def int) int {
 	return n
 }
 
+func (b *Backend) check(ctx context.Context) error {
+	eng, err := b.engine()
+	if err != nil {
+		return err
+	}
+	if b.cfg.GPU == GPURequire { // trying a GPU that nobody asked for would start CUDA
+		if err := eng.probeGPU(b.cfg); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
 func (b *Backend) info(ctx context.Context) (Info, error) {
 	eng, err := b.engine()
 	if err != nil {

@@ -247,16 +247,7 @@ func (b *Backend) Info(ctx context.Context) (Info, error) { return b.info(ctx) }
 
 // Check returns nil when models can be run as the Config asks, and otherwise an
 // error that says what is missing and which command gets it.
-func (b *Backend) Check(ctx context.Context) error {
-	info, err := b.info(ctx)
-	if err != nil {
-		return err
-	}
-	if b.cfg.GPU == GPURequire && info.GPU != nil {
-		return info.GPU
-	}
-	return nil
-}
+func (b *Backend) Check(ctx context.Context) error { return b.check(ctx) }
 
 func (b *Backend) sayFallback(reason error) {
 	b.warn.Do(func() {

@@ -18,6 +18,8 @@ type engine struct{}
 
 func (b *Backend) info(context.Context) (Info, error) { return Info{}, errNotBuilt }
 
+func (b *Backend) check(context.Context) error { return errNotBuilt }
+
 func (b *Backend) load(context.Context, *onnxfile.Model, backends.LoadOptions) (backends.Graph, error) {
 	return nil, hostError(backends.UnsupportedOperation, errNotBuilt, "this host is built without ONNX Runtime")
 }
