@@ -1,4 +1,5 @@
 #include "ort.h"
+#include "guard.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -43,6 +44,8 @@ bool ort_get_api(ort_lib *lib) {
   return lib->api != NULL;
 }
 
+static OrtStatus *divided_by_zero(const ort_lib *lib) { return CALL(lib, CreateStatus)(ORT_FAIL, "an operator has divided an integer by zero"); }
+
 static void log_to_go(void *param, OrtLoggingLevel level, const char *category, const char *id, const char *location, const char *message) {
   (void)param, (void)id;
   ortshimLog((int)level, (char *)category, (char *)location, (char *)message);
@@ -65,6 +68,7 @@ OrtStatus *ort_start(ort_lib *lib, int intra, int inter, bool spin, int level) {
   OrtThreadingOptions *pools = NULL;
   OrtStatus *s = CALL(lib, CreateThreadingOptions)(&pools);
   if (s) return s;
+  guard_install((const void *)CALL(lib, CreateThreadingOptions));
   s = set_pools(lib, pools, intra, inter, spin);
   OrtLoggingFunction log = level < ORT_LOGGING_LEVEL_FATAL ? log_to_go : log_nothing;
   if (!s) s = CALL(lib, CreateEnvWithCustomLoggerAndGlobalThreadPools)(log, NULL, (OrtLoggingLevel)level, "wasinn", pools, &lib->env);
@@ -96,7 +100,12 @@ OrtStatus *ort_has_config(const ort_lib *lib, void *options, const char *key, in
 OrtStatus *ort_cancel_load(const ort_lib *lib, void *options) { return CALL(lib, SessionOptionsSetLoadCancellationFlag)(options, true); }
 
 OrtStatus *ort_new_session(const ort_lib *lib, const void *model, size_t size, void *options, OrtSession **session) {
-  return CALL(lib, CreateSessionFromArray)(lib->env, model, size, options, session);
+  uint64_t zeros = guard_divisions_by_zero();
+  OrtStatus *s = CALL(lib, CreateSessionFromArray)(lib->env, model, size, options, session);
+  if (s || zeros == guard_divisions_by_zero()) return s;
+  CALL(lib, ReleaseSession)(*session);
+  *session = NULL;
+  return divided_by_zero(lib);
 }
 
 void ort_release_session(const ort_lib *lib, OrtSession *session) { CALL(lib, ReleaseSession)(session); }
@@ -248,9 +257,11 @@ OrtStatus *ort_compute(ort_run *r, uint8_t *data0, uint8_t *data1, uint8_t *data
   uint8_t *data[ORT_DIRECT] = {data0, data1, data2, data3};
   for (size_t i = 0; i < ORT_DIRECT && i < r->fed; i++) r->in[i].data = (uintptr_t)data[i];
   for (size_t i = 0; i < r->fed && !s; i++) s = wrap_input(r, i);
+  uint64_t zeros = guard_divisions_by_zero();
   if (!s) {
     s = CALL(r->lib, Run)(r->session, r->cancellable ? r->options : NULL, r->in_names, (const OrtValue *const *)r->in_values, r->fed, r->out_names, r->outputs, r->out_values);
   }
+  if (!s && zeros != guard_divisions_by_zero()) s = divided_by_zero(r->lib);
   if (!s) s = read_outputs(r);
   release_all(r->lib, r->in_values, r->fed);
   release_all(r->lib, r->out_values, r->outputs);
