@@ -17,6 +17,11 @@ static void check(const char *what, uint64_t q, uint64_t r, uint64_t want_q, uin
 int64_t global64 = -1;
 static int64_t array[64];
 
+// aim makes one element the divisor -1, so that a wrong address shows.
+static void aim(int hit) {
+  for (int i = 0; i < 64; i++) array[i] = i == hit ? -1 : 5;
+}
+
 #define LOW64 0x8000000000000000u
 #define LOW32 0x80000000u
 
@@ -35,7 +40,6 @@ static int64_t array[64];
 int main(void) {
   guard_install((const void *)main);
   uintptr_t a = (uintptr_t)array;
-  for (int i = 0; i < 64; i++) array[i] = -1;
 
   DIVIDE("idiv rcx", "idivq %%rcx", ~0ull, LOW64, -1, 0, LOW64, 0);
   DIVIDE("idiv r9", "idivq %%r9", ~0ull, LOW64, 0, -1, LOW64, 0);
@@ -46,15 +50,25 @@ int main(void) {
   DIVIDE("idiv ch", "idivb %%ch", 0x77, 0xff80, 0xff00, 0, 0x0080, 0x77);
   DIVIDE("idiv sil", "idivb %%sil", 0x77, 0xff80, 0, -1, 0x0080, 0x77);
 
+  aim(0);
   DIVIDE("idiv [rcx]", "idivq (%%rcx)", ~0ull, LOW64, a, 0, LOW64, 0);
+  aim(1);
   DIVIDE("idiv [rcx+8]", "idivq 8(%%rcx)", ~0ull, LOW64, a, 0, LOW64, 0);
+  aim(32);
   DIVIDE("idiv [rcx+256]", "idivq 256(%%rcx)", ~0ull, LOW64, a, 0, LOW64, 0);
+  aim(0);
   DIVIDE("idiv [rcx-8]", "idivq -8(%%rcx)", ~0ull, LOW64, a + 8, 0, LOW64, 0);
+  aim(0);
   DIVIDE("idiv [r13]", "idivq (%%r13)", ~0ull, LOW64, a, 0, LOW64, 0);
+  aim(0);
   DIVIDE("idiv [r12]", "idivq (%%r12)", ~0ull, LOW64, a, 0, LOW64, 0);
+  aim(2);
   DIVIDE("idiv [r12+16]", "idivl 16(%%r12)", 0xffffffffu, LOW32, a, 0, LOW32, 0);
+  aim(3);
   DIVIDE("idiv [rcx+rsi*8]", "idivq (%%rcx,%%rsi,8)", ~0ull, LOW64, a, 3, LOW64, 0);
-  DIVIDE("idiv [r13+r9*4+8]", "idivl 8(%%r13,%%r9,4)", 0xffffffffu, LOW32, a, 3, LOW32, 0);
+  aim(2);
+  DIVIDE("idiv [r13+r9*4+8]", "idivl 8(%%r13,%%r9,4)", 0xffffffffu, LOW32, a, 2, LOW32, 0);
+  aim(5);
   DIVIDE("idiv [rsi*8+array]", "idivq (,%%rsi,1)", ~0ull, LOW64, 0, a + 40, LOW64, 0);
   DIVIDE("idiv [rip+global]", "idivq global64(%%rip)", ~0ull, LOW64, 0, 0, LOW64, 0);
 
