@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"github.com/wasinn/wasinn/backends/onnxruntime"
 	"github.com/wasinn/wasinn/component"
 	"github.com/wasinn/wasinn/component/wasinn"
+	"github.com/wasinn/wasinn/component/wasinn/nnwitx"
 	"github.com/wasinn/wasinn/graphreg"
 )
 
@@ -172,23 +175,29 @@ func (f *runFlags) check() error {
 	case f.cache != "" && f.noCache:
 		return errors.New("--cache and --no-cache are opposites: give one")
 	}
-	return nil
+	if _, err := nnwitx.ParseABI(f.witxABI); err != nil {
+		return fmt.Errorf("--witx-abi: %w", err)
+	}
+	if _, err := graphreg.ParseEncoding(f.encodingOverride); err != nil {
+		return fmt.Errorf("--encoding-override: %w", err)
+	}
+	return f.nnFlags.check()
 }
 
-// serviceConfig is the wasi-nn service that the flags describe.
-func (f *runFlags) serviceConfig(n *neural) (wasinn.Config, error) {
+// newService makes the wasi-nn service that the flags describe.
+func (f *runFlags) newService(n *neural) (wasinn.Service, error) {
 	override, err := graphreg.ParseEncoding(f.encodingOverride)
 	if err != nil {
-		return wasinn.Config{}, fmt.Errorf("--encoding-override %s: %w", f.encodingOverride, err)
+		return nil, err
 	}
-	return wasinn.Config{
+	return wasinn.New(wasinn.Config{
 		Backends:         n.set,
 		Registry:         n.registry,
 		Backend:          f.backend,
 		EncodingOverride: override,
 		LazyLoad:         f.lazyLoad,
 		Limits:           wasinn.Limits{MaxTensorBytes: uint64(f.maxTensor), MaxGraphs: f.maxGraphs},
-	}, nil
+	})
 }
 
 // engineFlag is --engine.
@@ -224,6 +233,15 @@ func (f *runFlags) mounts() ([]mount, error) {
 	add := func(flag, v, host, guest string, readOnly bool) error {
 		if host == "" || guest == "" {
 			return fmt.Errorf("--%s %s: both sides of :: need a path", flag, v)
+		}
+		info, err := os.Stat(host)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("--%s %s: there is no folder %s", flag, v, host)
+		case err != nil:
+			return fmt.Errorf("--%s %s: %w", flag, v, err)
+		case !info.IsDir():
+			return fmt.Errorf("--%s %s: %s is a file, expected a folder", flag, v, host)
 		}
 		all = append(all, mount{host, guest, readOnly})
 		return nil

@@ -29,7 +29,7 @@ func (a *app) graphCommand() *cobra.Command {
 		Short: "Look at the models of a registry",
 		Long: `Look at the models that guests can name: those of --graph and --registry, as
 wasinn run would have them.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	f.register(cmd.PersistentFlags())

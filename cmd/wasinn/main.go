@@ -9,16 +9,20 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, func() {
+		stop() // a second interrupt ends the process at once
+		time.Sleep(2 * grace)
+		os.Exit(exitInterrupt) // and so does work that cannot be interrupted, such as compiling
+	})
 	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
-	code := a.run(ctx, os.Args[1:])
-	stop()
-	os.Exit(code)
+	os.Exit(a.run(ctx, os.Args[1:]))
 }
 
 // app is the command with the streams that it uses.
@@ -82,6 +86,14 @@ func (a *app) run(ctx context.Context, args []string) int {
 	return codeOf(err)
 }
 
+// noArgs is for commands that only have subcommands.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s has no command %q\nSee '%s --help'.", cmd.CommandPath(), args[0], cmd.CommandPath())
+}
+
 func (a *app) command() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "wasinn",
@@ -94,7 +106,7 @@ the host keeps in a registry; the host runs it on ONNX Runtime.`,
   wasinn graph ls --registry models`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
+		Args:          noArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetIn(a.stdin)

@@ -91,11 +91,7 @@ func (a *app) runGuest(ctx context.Context, f *runFlags, args []string) error {
 		return err
 	}
 	defer n.registry.Close()
-	cfg, err := f.serviceConfig(n)
-	if err != nil {
-		return err
-	}
-	if g.service, err = wasinn.New(cfg); err != nil {
+	if g.service, err = f.newService(n); err != nil {
 		return err
 	}
 	if log := g.log(); log != nil {

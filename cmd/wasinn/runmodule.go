@@ -18,7 +18,7 @@ func (g *guest) runModule(ctx context.Context) error {
 	}
 	era, err := nnwitx.ParseABI(g.flags.witxABI)
 	if err != nil {
-		return fmt.Errorf("--witx-abi %s: %w", g.flags.witxABI, err)
+		return err
 	}
 	rt, err := wasip1.NewRuntime(ctx, wasip1.Options{
 		Engine:      g.flags.engine.Engine,
