@@ -16,6 +16,9 @@ type (
 	DecodeError = decode.Error
 	// ValidateError is a component that breaks a rule of the Component Model.
 	ValidateError = validate.Error
+	// FeatureError is a component that needs a feature which is not there; a
+	// ValidateError wraps it.
+	FeatureError = validate.Gated
 	// LinkError is a component that cannot be linked: an import without a
 	// matching definition, a feature that is not there, a limit, or a core module
 	// that is not valid; its Kind says which.

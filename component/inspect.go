@@ -179,7 +179,7 @@ func (p *printer) plan(plan *link.Plan) {
 	}
 	p.line(0, "component instances")
 	for i, inst := range plan.Instances {
-		p.line(1, "%d %s", i, inst.Name)
+		p.line(1, "%d %q", i, inst.Name)
 	}
 	p.line(0, "core modules")
 	for i, m := range plan.Modules {

@@ -47,7 +47,7 @@ The exit status is 0 when guests can use wasi-nn, and 1 when they cannot.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&f.gpu, "gpu", onnxruntime.GPUPrefer.String(), "off: do not try the GPU; prefer: try it; require: be unwell without one")
+	cmd.Flags().StringVar(&f.gpu, "gpu", onnxruntime.GPUPrefer.String(), "`MODE` off: do not try the GPU; prefer: try it; require: be unwell without one")
 	register(cmd, map[string]cobra.CompletionFunc{"gpu": words(gpuModes()...)})
 	return cmd
 }

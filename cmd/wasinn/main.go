@@ -78,7 +78,7 @@ func codeOf(err error) int {
 // run runs one command line and returns its exit code.
 func (a *app) run(ctx context.Context, args []string) int {
 	root := a.command()
-	root.SetArgs(args)
+	root.SetArgs(append([]string{}, args...)) // nil would be the process's own
 	err := root.ExecuteContext(ctx)
 	if e, ok := errors.AsType[*exitError](err); err != nil && (!ok || e.err != nil) {
 		fmt.Fprintln(a.stderr, "wasinn:", err)

@@ -142,10 +142,14 @@ func (g *guest) warnOfMissingEngine() {
 }
 
 // compiling shows progress while f compiles. f may report how far it is.
-func (g *guest) compiling(f func(report func(done, total int64)) error) error {
+func (g *guest) compiling(ctx context.Context, f func(report func(done, total int64)) error) error {
 	report, end := newProgress(g.app.stderr, g.flags.quiet).during("compiling " + filepath.Base(g.name))
 	defer end()
-	return f(report)
+	err := f(report)
+	if err != nil && ctx.Err() != nil {
+		return errInterrupted
+	}
+	return err
 }
 
 // timeoutError is why a guest was stopped.
@@ -191,6 +195,8 @@ func (g *guest) live(ctx context.Context, run func(context.Context) error) error
 // exitInterrupt is what shells expect of a program that an interrupt ended.
 const exitInterrupt = 130
 
+var errInterrupted = withCode(exitInterrupt, errors.New("interrupted"))
+
 // outcome gives the error of a guest that lived its exit code.
 func outcome(ctx context.Context, err error) error {
 	if err == nil {
@@ -201,7 +207,7 @@ func outcome(ctx context.Context, err error) error {
 		if timeout, ok := errors.AsType[*timeoutError](cause); ok {
 			return withCode(exitLimit, timeout)
 		}
-		return withCode(exitInterrupt, errors.New("interrupted"))
+		return errInterrupted
 	}
 	if exit, ok := errors.AsType[*component.ExitError](err); ok {
 		return &exitError{code: status(exit.Code)}
@@ -228,6 +234,7 @@ func stageError(err error) error {
 	var (
 		decode   *component.DecodeError
 		validate *component.ValidateError
+		feature  *component.FeatureError
 		link     *component.LinkError
 		link1    *wasip1.LinkError
 		limit1   *wasip1.LimitError
@@ -236,6 +243,8 @@ func stageError(err error) error {
 	switch {
 	case err == nil, errors.As(err, &e):
 		return err
+	case errors.As(err, &feature): // valid, but not here
+		return withCode(exitLink, err)
 	case errors.As(err, &decode), errors.As(err, &validate):
 		return withCode(exitInvalid, err)
 	case errors.As(err, &limit1):

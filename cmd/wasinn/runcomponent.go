@@ -25,7 +25,7 @@ func (g *guest) runComponent(ctx context.Context) error {
 	closing := context.WithoutCancel(ctx)
 	defer rt.Close(closing)
 	var c *component.Component
-	err = g.compiling(func(report func(done, total int64)) (err error) {
+	err = g.compiling(ctx, func(report func(done, total int64)) (err error) {
 		c, err = rt.Compile(ctx, g.wasm, component.WithProgress(func(p component.Progress) {
 			report(int64(p.Done), int64(p.Total))
 		}))

@@ -36,15 +36,15 @@ func (g *guest) runModule(ctx context.Context) error {
 	}
 	defer host.Close(closing)
 	var m *wasip1.Module
-	err = g.compiling(func(func(done, total int64)) (err error) {
+	err = g.compiling(ctx, func(func(done, total int64)) (err error) {
 		m, err = rt.Compile(ctx, g.wasm)
 		return err
 	})
 	if err != nil {
-		if _, ok := errors.AsType[*wasip1.LimitError](err); !ok {
-			return withCode(exitInvalid, err)
+		if err = stageError(err); codeOf(err) == exitUsage {
+			err = withCode(exitInvalid, err)
 		}
-		return stageError(err)
+		return err
 	}
 	imports := nnwitx.ImportsOf(m.Wazero())
 	if imports.Uses() {

@@ -1,1 +1,2 @@
+;; A component that needs async.
 (component (type (stream u8)))
