@@ -154,9 +154,19 @@ func check(ctx context.Context, e Backend) (err error) {
 	}
 	defer recovered(e.Name(), "checking itself", &err)
 	if err := c.Check(ctx); err != nil {
-		return Annotate(err, "backend %q", e.Name())
+		return unusable(e.Name(), err)
 	}
 	return nil
+}
+
+// unusable is the error of an engine that cannot run. What an engine says
+// without a code, such as where it looked for a library, is for the host alone.
+func unusable(engine string, err error) *Error {
+	var coded *Error
+	if errors.As(err, &coded) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return Annotate(err, "backend %q", engine)
+	}
+	return &Error{Code: RuntimeError, Detail: fmt.Sprintf("backend %q is not set up on this host, whose log says why", engine), Err: err}
 }
 
 // Sniff tells the encoding of a model by its bytes: by what the engines say,

@@ -185,3 +185,20 @@ func TestTensorIsCheckedWhenReset(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// unready is an engine whose Check fails without a code.
+type unready struct{ backends.Backend }
+
+func (unready) Name() string                   { return "unready" }
+func (unready) Encodings() []backends.Encoding { return []backends.Encoding{backends.ONNX} }
+func (unready) Check(context.Context) error    { return errors.New("nothing at /home/someone/lib.so") }
+
+func TestGuestsAreNotToldWhereEnginesWereLookedFor(t *testing.T) {
+	for _, name := range []string{"", "unready"} {
+		_, err := backends.NewSet(unready{}).Choose(t.Context(), name, backends.ONNX)
+		var e *backends.Error
+		if !errors.As(err, &e) || e.Code != backends.RuntimeError || strings.Contains(e.Detail, "someone") || !strings.Contains(e.Detail, "not set up") {
+			t.Errorf("backend %q: %v", name, err)
+		}
+	}
+}
