@@ -77,8 +77,8 @@ type neural struct {
 	registry *graphreg.Registry
 }
 
-// open checks the flags, makes engines and registry, and loads what asks to be
-// loaded before the first guest. The caller closes the registry.
+// open checks the flags and makes engines and registry. The caller closes the
+// registry.
 func (f *nnFlags) open(ctx context.Context, a *app) (*neural, error) {
 	if err := f.check(); err != nil {
 		return nil, err
@@ -104,11 +104,7 @@ func (f *nnFlags) open(ctx context.Context, a *app) (*neural, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &neural{set, registry}
-	if err := registry.Preload(ctx); err != nil {
-		return nil, errors.Join(err, registry.Close())
-	}
-	return n, nil
+	return &neural{set, registry}, nil
 }
 
 // checkEngine says whether the engine of a name can run here.

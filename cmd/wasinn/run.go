@@ -91,6 +91,9 @@ func (a *app) runGuest(ctx context.Context, f *runFlags, args []string) error {
 		return err
 	}
 	defer n.registry.Close()
+	if err := n.registry.Preload(ctx); err != nil {
+		return err
+	}
 	if g.service, err = f.newService(n); err != nil {
 		return err
 	}
