@@ -51,9 +51,10 @@ compile() {
   "$T/bin/clang" --target=wasm32-wasi -std=gnu17 -Os -Wall -Wextra -Werror "$@" -o "$object" "$source"
 }
 
-# link_command TARGET OUT FLAG...: link a command with the C library of TARGET. The stack comes first, so that an overflow traps.
+# link_command LIB OUT FLAG...: link a command with the C library in the folder LIB. The stack comes first, so that an
+# overflow traps.
 link_command() {
-  local lib=$T/usr/lib/$1 out=$2
+  local lib=$1 out=$2
   shift 2
   "$T/bin/wasm-ld" -m wasm32 --strip-all --stack-first -z stack-size=262144 -L"$lib" -o "$out" \
     "$lib/crt1-command.o" "$@" -lc "$T/usr/lib/llvm-19/lib/clang/19/lib/wasi/libclang_rt.builtins-wasm32.a"
@@ -62,6 +63,11 @@ link_command() {
 # component CORE OUT: make a component of a preview 1 command.
 component() {
   node toolchain/component.mjs "$T" "$wit" guest "$1" "$2"
+}
+
+# native_component CORE OUT: make a component of a command whose C library calls WASI 0.2 itself.
+native_component() {
+  node toolchain/component.mjs "$T" "$wit" guest "$1" "$2" native
 }
 
 for language in "$@"; do

@@ -1,45 +1,100 @@
 package testsuite
 
 import (
+	"crypto/sha256"
+	"fmt"
+	"maps"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// digitsGuests are the guests that keep the digits contract of
-// guests/README.md.
-var digitsGuests = []string{"c-digits", "rust-digits"}
+// digitsGuests are the prebuilt guests that keep the digits contract of
+// guests/README.md: in every language and form, LANG-digits.FORM.wasm.
+func digitsGuests(t *testing.T) []string {
+	t.Helper()
+	var guests []string
+	for _, list := range []string{"SHA256SUMS", "SHA256SUMS.loose"} {
+		for name := range checksums(t, list) {
+			if strings.Contains(name, "-digits.") {
+				guests = append(guests, name)
+			}
+		}
+	}
+	slices.Sort(guests)
+	return guests
+}
+
+// checksums reads a list of guests/prebuilt: the SHA-256 of each file.
+func checksums(t *testing.T, list string) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "guests", "prebuilt", list))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sums := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		sum, name, ok := strings.Cut(strings.TrimSpace(line), "  ")
+		if !ok {
+			t.Fatalf("%s has the line %q; want SHA256  NAME", list, line)
+		}
+		sums[name] = sum
+	}
+	return sums
+}
+
+// TestPrebuiltGuests: the files in guests/prebuilt are those of its two lists,
+// byte for byte, and no others.
+func TestPrebuiltGuests(t *testing.T) {
+	want := checksums(t, "SHA256SUMS")
+	maps.Copy(want, checksums(t, "SHA256SUMS.loose"))
+	files, err := filepath.Glob(filepath.Join("..", "guests", "prebuilt", "*.wasm"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, f := range files {
+		content, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[filepath.Base(f)] = fmt.Sprintf("%x", sha256.Sum256(content))
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("guests/prebuilt holds\n%v\nand its lists say\n%v", got, want)
+	}
+}
 
 // TestDigits runs each guest x interface x way of loading, one by one and as a
 // batch: every picture is answered right, and all print the same lines.
 func TestDigits(t *testing.T) {
 	engine(t)
 	pics := pictures(t)
-	var reference string
-	for _, guest := range digitsGuests {
-		for _, f := range forms {
-			for _, how := range [][]string{{"name", "digits"}, {"bytes", "guests/models/digits/model.onnx"}} {
-				t.Run(guest+" as "+f.name+" by "+how[0], func(t *testing.T) {
-					args := append([]string{"run", "--dir-ro", "guests", "--registry", "guests/models", prebuilt(guest, f)}, how...)
-					got := wasinn(t, append(args, pics...)...)
-					if got.code != 0 || got.stderr != "" {
-						t.Fatalf("exit code %d, stderr %q, stdout ends %q", got.code, got.stderr, tail(got.stdout))
-					}
-					checkAnswers(t, got.stdout, pics)
-					lines := comparable(got.stdout)
-					if reference == "" {
-						reference = lines
-					}
-					if lines != reference {
-						t.Errorf("prints\n%s\nwhere the first guest printed\n%s", lines, reference)
-					}
-					batch := wasinn(t, append(append([]string{"run", "--dir-ro", "guests", "--registry", "guests/models", prebuilt(guest, f), "batch"}, how...), pics...)...)
-					if batch.code != 0 {
-						t.Fatalf("batch: exit code %d, stderr %q", batch.code, batch.stderr)
-					}
-					checkAnswers(t, batch.stdout, pics)
-				})
-			}
+	hows := [][]string{{"name", "digits"}, {"bytes", "guests/models/digits/model.onnx"}}
+	run := func(t *testing.T, guest string, args ...string) outcome {
+		t.Helper()
+		return wasinn(t, slices.Concat([]string{"run", "--dir-ro", "guests", "--registry", "guests/models", "guests/prebuilt/" + guest}, args, pics)...)
+	}
+	reference := run(t, "c-digits.component.wasm", hows[0]...)
+	for _, guest := range digitsGuests(t) {
+		for _, how := range hows {
+			t.Run(guest+" by "+how[0], func(t *testing.T) {
+				got := run(t, guest, how...)
+				if got.code != 0 || got.stderr != "" {
+					t.Fatalf("exit code %d, stderr %q, stdout ends %q", got.code, got.stderr, tail(got.stdout))
+				}
+				checkAnswers(t, got.stdout, pics)
+				if lines, want := comparable(got.stdout), comparable(reference.stdout); lines != want {
+					t.Errorf("prints\n%s\nwhere the guest in C printed\n%s", lines, want)
+				}
+				batch := run(t, guest, append([]string{"batch"}, how...)...)
+				if batch.code != 0 {
+					t.Fatalf("batch: exit code %d, stderr %q", batch.code, batch.stderr)
+				}
+				checkAnswers(t, batch.stdout, pics)
+			})
 		}
 	}
 }

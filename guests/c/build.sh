@@ -1,4 +1,4 @@
-# Sourced by ../build.sh: digits in C for preview 1, as a component by the adapter, and natively for WASI 0.2.
+# Sourced by ../build.sh: digits in C for preview 1, and as a component by the adapter.
 
 digits_objects() { # INTERFACE: compiles, and prints the objects' paths
   local source object
@@ -10,7 +10,7 @@ digits_objects() { # INTERFACE: compiles, and prints the objects' paths
 }
 
 objects=$(digits_objects preview1)
-link_command wasm32-wasi "$out/c-digits.p1.wasm" $objects
+link_command "$T/usr/lib/wasm32-wasi" "$out/c-digits.p1.wasm" $objects
 objects=$(digits_objects component)
-link_command wasm32-wasi "$work/c-digits.wasm" $objects
+link_command "$T/usr/lib/wasm32-wasi" "$work/c-digits.wasm" $objects
 component "$work/c-digits.wasm" "$out/c-digits.component.wasm"

@@ -10,7 +10,7 @@ nncli_objects() { # INTERFACE: compiles, and prints the objects' paths
 }
 
 objects=$(nncli_objects preview1)
-link_command wasm32-wasi "$out/nncli.p1.wasm" $objects
+link_command "$T/usr/lib/wasm32-wasi" "$out/nncli.p1.wasm" $objects
 objects=$(nncli_objects component)
-link_command wasm32-wasi "$work/nncli.wasm" $objects
+link_command "$T/usr/lib/wasm32-wasi" "$work/nncli.wasm" $objects
 component "$work/nncli.wasm" "$out/nncli.component.wasm"
