@@ -43,14 +43,14 @@ check: ## the whole pre-flight: format, vet, staticcheck, generated code, tidy, 
 
 .PHONY: generate
 generate: ## write gen/ from the texts under wit/
-	$(GO) generate ./wit/...
+	$(GO) run ./cmd/witgen
 
 .PHONY: bench
 bench: runtime ## run the benchmarks (BENCH=regexp), each beside its floor
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./testsuite/bench
 
 .PHONY: guests
-guests: ## rebuild the prebuilt guests from source (Debian, root: sets up its own toolchain)
+guests: ## rebuild the prebuilt guests from source (Debian on amd64; gets its own toolchain)
 	guests/build.sh
 
 .PHONY: models
