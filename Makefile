@@ -10,7 +10,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## build bin/wasinn, bin/conform and bin/witgen
+build: ## build the commands into bin/
 	$(GO) build -o bin/ ./cmd/...
 
 .PHONY: runtime

@@ -91,7 +91,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s has no command %q\nSee '%s --help'.", cmd.CommandPath(), args[0], cmd.CommandPath())
+	return fmt.Errorf("%s has no command %q: see '%s --help'", cmd.CommandPath(), args[0], cmd.CommandPath())
 }
 
 func (a *app) command() *cobra.Command {
@@ -113,7 +113,7 @@ the host keeps in a registry; the host runs it on ONNX Runtime.`,
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fmt.Errorf("%w\nSee '%s --help'.", err, cmd.CommandPath())
+		return fmt.Errorf("%w: see '%s --help'", err, cmd.CommandPath())
 	})
 	root.AddCommand(a.runCommand(), a.inspectCommand(), a.graphCommand(), a.setupCommand(), a.doctorCommand(), a.versionCommand())
 	return root

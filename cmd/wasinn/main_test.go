@@ -134,7 +134,7 @@ func TestUsageErrors(t *testing.T) {
 		want string // in what is written to stderr
 	}{
 		{"a command that is not there", []string{"bogus"}, `wasinn has no command "bogus"`},
-		{"a flag that is not there", []string{"run", "--bogus", guest}, "unknown flag: --bogus\nSee 'wasinn run --help'."},
+		{"a flag that is not there", []string{"run", "--bogus", guest}, "unknown flag: --bogus: see 'wasinn run --help'"},
 		{"no guest", []string{"run"}, "which guest?"},
 		{"a guest that is not there", []string{"run", "nothere.wasm"}, "nothere.wasm: no such file"},
 		{"a folder for a guest", []string{"run", "testdata"}, "testdata is a directory, expected a file"},

@@ -32,6 +32,8 @@ type guest struct{ file, language, iface string }
 var guests = []guest{
 	{"c-digits.component.wasm", "C", "component, wasi:nn@0.2.0-rc-2024-10-28"},
 	{"c-digits.p1.wasm", "C", "preview 1, wasi_ephemeral_nn"},
+	{"rust-digits.component.wasm", "Rust", "component, wasi:nn@0.2.0-rc-2024-10-28"},
+	{"rust-digits.p1.wasm", "Rust", "preview 1, wasi_ephemeral_nn"},
 }
 
 func main() {
