@@ -2,8 +2,6 @@ package abi
 
 import (
 	"context"
-
-	"github.com/wasinn/wasinn/component/abi/layout"
 )
 
 // Context is the spec's LiftLowerContext: what lifting and lowering the values
@@ -96,8 +94,6 @@ func (cx *Context) view(ptr uint32, size uint64, align uint32, what string) ([]b
 	}
 	return m[ptr : uint64(ptr)+size : uint64(ptr)+size], nil
 }
-
-const maxByteLength = layout.MaxByteLength
 
 // Scope is the spec's borrow scope: a Task where handles are lent to a callee,
 // a Subtask where a caller lends them.

@@ -94,7 +94,7 @@ func FuncType[P, R any](params Codec[P], result Codec[R]) *types.Func {
 	ft := &types.Func{Result: result.Type()}
 	if r, ok := params.Type().(*types.Record); ok {
 		for _, f := range r.Fields {
-			ft.Params = append(ft.Params, types.Param{Name: f.Name, Type: f.Type})
+			ft.Params = append(ft.Params, types.Param(f))
 		}
 	}
 	return ft

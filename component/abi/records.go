@@ -1,5 +1,7 @@
 package abi
 
+//lint:file-ignore U1000 the methods of generic types that implement interfaces here look unused to staticcheck
+
 import (
 	"fmt"
 	"unsafe"

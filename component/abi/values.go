@@ -43,14 +43,10 @@ func lowerResult[T any](cx *Context, c Codec[T], v T, vo *CoreValues, ptr uint32
 	return c.Store(cx, v, ptr)
 }
 
-// coreParams and coreResults are the numbers of core values of a function with
-// so many flat ones.
-func coreParams(flat int) int { return spilled(flat, layout.MaxFlatParams) }
-
-func coreResults(flat int) int { return spilled(flat, layout.MaxFlatResults) }
-
-func spilled(flat, limit int) int {
-	if flat > limit {
+// coreParams is the number of core parameters of a function with so many flat
+// ones.
+func coreParams(flat int) int {
+	if flat > layout.MaxFlatParams {
 		return 1
 	}
 	return flat

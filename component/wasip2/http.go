@@ -213,7 +213,6 @@ func frozen(v httptypes.Fields) (*fields, error) {
 // message is an outgoing request or response.
 type message struct {
 	headers   *fields
-	body      *outgoingBody
 	bodyTaken bool
 }
 

@@ -121,11 +121,6 @@ func (f *file) abi(name string) string {
 	return f.imports.support(Module+"/component/abi") + "." + name
 }
 
-// valType returns the qualified name of something in package types.
-func (f *file) valType(name string) string {
-	return f.imports.support(Module+"/component/types") + "." + name
-}
-
 // component returns the qualified name of something in package component.
 func (f *file) component(name string) string {
 	return f.imports.support(Module+"/component") + "." + name

@@ -480,7 +480,7 @@ func TestGuestsDoNotShareHandles(t *testing.T) {
 	g2.load(model, 1)
 	// A third by its context, though it is the second's instance.
 	third := b.h.NewGuest(nnwitx.Imports{})
-	res, err := g2.fns["unload"].Call(context.WithValue(third.Context(ctx), any("k"), "v"), 0)
+	res, err := g2.fns["unload"].Call(context.WithValue(third.Context(ctx), testKey{}, "v"), 0)
 	if err != nil || res[0] != invalidArgument {
 		t.Errorf("unload in another's context: %v, %v", res, err)
 	}
@@ -722,3 +722,6 @@ func BenchmarkWitx(b *testing.B) {
 		})
 	}
 }
+
+// testKey is the key of a value that wraps a guest's context.
+type testKey struct{}
