@@ -2,11 +2,11 @@
 #
 # A toolchain is a file NAME.sh that sets
 #   debs=(PACKAGE...)       Debian packages of $suite that decide what the guests' bytes are,
-#   npms=(PACKAGE@VERSION...), pypis=(PACKAGE==VERSION...)  the same from npm and PyPI,
+#   npms=(PACKAGE@VERSION...), pypis=(PACKAGE==VERSION...), gomods=(MODULE@VERSION...)  the same from npm, PyPI and as Go modules,
 #   libraries=(PACKAGE...)  Debian packages that only let a compiler run, whatever the machine's own C library is
-# and may define finish FOLDER, which is called when all are unpacked there. lock.sh NAME pins the first three in NAME.lock by
+# and may define finish FOLDER, which is called when all are unpacked there. lock.sh NAME pins all but the last in NAME.lock by
 # version and sha256; of the libraries, the suite's current versions will do.
-suite=trixie debs=() npms=() pypis=() libraries=()
+suite=trixie debs=() npms=() pypis=() gomods=() libraries=()
 finish() { :; }
 
 die() {
@@ -28,6 +28,7 @@ check_host() {
   local tool tools=(node npm sha256sum)
   [ ${#debs[@]} -eq 0 ] || tools+=(apt-get dpkg-deb)
   [ ${#pypis[@]} -eq 0 ] || tools+=(python3)
+  [ ${#gomods[@]} -eq 0 ] || tools+=(go)
   for tool in "${tools[@]}"; do
     command -v "$tool" > /dev/null || die "$tool is not installed; the toolchain comes by apt, npm and pip. $or"
   done
@@ -81,7 +82,13 @@ pypi_fetch() {
   echo "$1/${name//-/_}"-*.whl
 }
 
-# deb_unpack, npm_unpack and pypi_unpack FOLDER PACKAGE FILE unpack what was fetched into FOLDER.
+# go_fetch FOLDER MODULE@VERSION downloads a Go module and prints its zip file's path, which is in Go's own cache.
+go_fetch() {
+  go mod download -json "$2" > "$1/module.json" 2> "$1/log" || die "go cannot fetch $2: $(tail -n 1 "$1/log")"
+  sed -n 's/^\t"Zip": "\(.*\)",$/\1/p' "$1/module.json"
+}
+
+# deb_unpack, npm_unpack, pypi_unpack and go_unpack FOLDER PACKAGE FILE unpack what was fetched into FOLDER.
 deb_unpack() { dpkg-deb -x "$3" "$1"; }
 
 npm_unpack() {
@@ -92,6 +99,11 @@ npm_unpack() {
 pypi_unpack() {
   python3 -m pip install --quiet --no-deps --no-index --no-compile --disable-pip-version-check --root-user-action ignore \
     --target "$1/python" "$3" > /dev/null || die "pip cannot unpack $2"
+}
+
+go_unpack() {
+  mkdir -p "$1/go/${2%@*}"
+  cp -r "$(go mod download -json "$2" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')/." "$1/go/${2%@*}"
 }
 
 # wrap FOLDER NAME PROGRAM [ARGUMENTS] makes FOLDER/bin/NAME, which runs FOLDER/PROGRAM with the C library that it was built

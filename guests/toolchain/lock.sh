@@ -32,5 +32,8 @@ locked() {
   for p in "${pypis[@]}"; do
     locked pypi "$p"
   done
+  for p in "${gomods[@]}"; do
+    locked go "$p"
+  done
 } > "$work/lock"
 mv "$work/lock" "$name.lock"

@@ -1,0 +1,11 @@
+// digits as the core module of a component, by itself: it imports WASI 0.2, so that no adapter is needed.
+import { Digits } from "./digits";
+import { Component } from "./wasi_component";
+import { WasiNN } from "./wasi_nn";
+
+export { cabi_realloc } from "./canonical";
+
+/** wasi:cli/run, by the name that export-run.mjs gives it. Returns 0 for ok and 1 for err, which is the exit status. */
+export function run(): i32 {
+  return new Digits(new Component(), new WasiNN()).run();
+}

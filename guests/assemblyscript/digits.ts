@@ -1,0 +1,141 @@
+// digits: classify pictures of handwritten digits.
+//
+// The program is the same for components and for preview 1 modules, which hand it their Host and their Neural.
+// guests/README.md has the contract that its output keeps, in this and in every other language.
+import { Host } from "./host";
+import { Context, Graph, Neural, NeuralError, Output, Result } from "./neural";
+import { decode, SIDE, VALUES } from "./picture";
+
+const USAGE = `usage: digits [batch] name MODEL PICTURE...      the model that the host has under the name MODEL
+       digits [batch] bytes FILE PICTURE...      the ONNX model in FILE
+PICTURE is a binary PGM file; with batch, all pictures go through the model at once.
+`;
+
+export class Digits {
+  constructor(private host: Host, private neural: Neural) {}
+
+  /** Runs the program and returns its exit status. */
+  run(): i32 {
+    const args = this.host.args();
+    const batch = args.length > 0 && args[0] == "batch";
+    if (batch) args.shift();
+    if (args.length < 3 || (args[0] != "name" && args[0] != "bytes")) {
+      this.host.printError(USAGE);
+      return 1;
+    }
+    return this.classifyAll(args[0], args[1], args.slice(2), batch) ? 0 : 1;
+  }
+
+  private classifyAll(how: string, model: string, pictures: string[], batch: bool): bool {
+    const graph = this.load(how, model);
+    if (!graph) return false;
+    const r = graph.initExecutionContext();
+    const context = r.value;
+    if (!context) return this.fail("init", r.error);
+
+    const size = batch ? pictures.length : 1;
+    let ok = true;
+    for (let i = 0; i < pictures.length && ok; i += size) ok = this.classify(context, pictures.slice(i, i + size));
+    context.drop();
+    graph.drop();
+    return ok;
+  }
+
+  private load(how: string, model: string): Graph | null {
+    let r: Result<Graph>;
+    if (how == "name") {
+      r = this.neural.loadByName(model);
+    } else {
+      const content = this.host.readFile(model);
+      if (!content) {
+        this.host.print(`error model ${model}: cannot be read`);
+        return null;
+      }
+      r = this.neural.loadOnnx(content);
+    }
+    if (!r.value) this.fail("load", r.error);
+    return r.value;
+  }
+
+  /** Runs the model once on these pictures and prints what it says. */
+  private classify(context: Context, paths: string[]): bool {
+    const count = paths.length;
+    const values = new Float32Array(count * VALUES);
+    for (let i = 0; i < count; i++) {
+      const content = this.host.readFile(paths[i]);
+      const wrong = content ? decode(content, values, i * VALUES) : "cannot be read";
+      if (wrong) {
+        this.host.print(`error picture ${paths[i]}: ${wrong}`);
+        return false;
+      }
+    }
+    const r = context.compute("image", [count, 1, SIDE, SIDE], values);
+    const outputs = r.value;
+    if (!outputs) return this.fail("compute", r.error);
+
+    for (let o = 0; o < outputs.length; o++) {
+      const wrong = check(outputs[o], count);
+      if (wrong) {
+        this.host.print(`error output ${o}: ${wrong}`);
+        return false;
+      }
+    }
+    for (let i = 0; i < count; i++) {
+      this.host.print(`picture ${paths[i]}`);
+      for (let o = 0; o < outputs.length; o++) {
+        const all = Float32Array.wrap(outputs[o].data);
+        const classes = all.length / count;
+        this.printOutput(o, outputs[o]);
+        this.printTop(all.subarray(i * classes, (i + 1) * classes));
+      }
+    }
+    return true;
+  }
+
+  private printOutput(index: i32, o: Output): void {
+    const name = o.name, type = o.type, dims = o.dims;
+    this.host.print(`output ${index} name=${name ? name : "-"} ty=${type ? type : "-"} dims=${dims ? dims.join("x") : "-"}`);
+  }
+
+  /** Prints the three greatest values, greatest first; of equals, the lower class comes first. */
+  private printTop(values: Float32Array): void {
+    const printed: i32[] = [];
+    for (let k = 1; k <= 3 && k <= values.length; k++) {
+      let best = -1;
+      for (let c = 0; c < values.length; c++) {
+        if (!printed.includes(c) && (best < 0 || values[c] > values[best])) best = c;
+      }
+      this.host.print(`top ${k} class=${best} milli=${i64(Math.floor(1000.0 * f64(values[best]) + 0.5))}`);
+      printed.push(best);
+    }
+  }
+
+  private fail(stage: string, error: NeuralError | null): bool {
+    const e = error!;
+    this.host.print(`error ${stage} code=${e.code} data=${oneLine(e.data)}`);
+    return false;
+  }
+}
+
+/** Says what keeps an output from being the same number of finite FP32 values for each of count pictures, or null. */
+function check(o: Output, count: i32): string | null {
+  const type = o.type;
+  if (type && type != "FP32") return `values have to be FP32, not ${type}`;
+  const size = o.data.byteLength;
+  if (size == 0 || size % (4 * count) != 0) return `${size} bytes are not FP32 values for each of ${count} pictures`;
+  const values = Float32Array.wrap(o.data);
+  for (let i = 0; i < values.length; i++) {
+    if (!isFinite(values[i])) return `value ${i} is not a finite number`;
+  }
+  return null;
+}
+
+/** The text with its control characters made blanks. */
+function oneLine(text: string): string {
+  let line = "";
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    line += c < 0x20 || c == 0x7f ? " " : text.charAt(i);
+  }
+  return line;
+}
