@@ -113,8 +113,8 @@ func (c Config) module(ctx context.Context) (wazero.ModuleConfig, []io.Closer, e
 	return mc.WithFSConfig(fsc), opened, nil
 }
 
-// sleeper pauses a guest no longer than ctx lasts: the guest's next tick ends
-// it then.
+// sleeper pauses a guest, and ends it when ctx does: it would take a sleep that
+// was cut short for a whole one.
 func sleeper(ctx context.Context) func(ns int64) {
 	return func(ns int64) {
 		t := time.NewTimer(time.Duration(ns))
@@ -122,6 +122,7 @@ func sleeper(ctx context.Context) func(ns int64) {
 		select {
 		case <-t.C:
 		case <-ctx.Done():
+			panic(interrupted(ctx))
 		}
 	}
 }

@@ -163,7 +163,12 @@ func TestGuestStopsWhenItsContextEnds(t *testing.T) {
 func TestSleepEndsWithTheContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	sleeper(ctx)(int64(time.Hour)) // returns
+	defer func() {
+		if trap, ok := recover().(*abi.Trap); !ok || trap.Kind != abi.TrapInterrupted {
+			t.Errorf("%v, want an interruption", trap)
+		}
+	}()
+	sleeper(ctx)(int64(time.Hour))
 }
 
 func TestModulesThatCannotBeRun(t *testing.T) {
