@@ -53,6 +53,10 @@ bench: runtime ## run the benchmarks (BENCH=regexp), each beside its floor
 guests: ## rebuild the prebuilt guests from source (Debian on amd64; gets its own toolchain)
 	guests/build.sh
 
+.PHONY: guests-big
+guests-big: ## build the guests too big to be committed, into the cache, where tests find them
+	guests/build.sh --big
+
 .PHONY: models
 models: ## get the three real models that tests run, pinned and verified
 	$(GO) run ./testsuite/models/fetch

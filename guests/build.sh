@@ -70,6 +70,16 @@ native_component() {
   node toolchain/component.mjs "$T" "$wit" guest "$1" "$2" native
 }
 
+# command_wit prints the path of the worlds of command.wit, with the texts of wasi:nn and of the rest of WASI.
+command_wit() {
+  local folder=$work/command
+  mkdir -p "$folder/deps"
+  cp command.wit "$folder/"
+  cp -r ../wit/wasi/* "$folder/deps/"
+  cp -r "$nn_wit" "$folder/deps/nn"
+  echo "$folder"
+}
+
 for language in "$@"; do
   # shellcheck disable=SC1090
   (. "$language/$script")

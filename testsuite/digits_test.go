@@ -71,31 +71,42 @@ func TestPrebuiltGuests(t *testing.T) {
 // batch: every picture is answered right, and all print the same lines.
 func TestDigits(t *testing.T) {
 	engine(t)
-	pics := pictures(t)
-	hows := [][]string{{"name", "digits"}, {"bytes", "guests/models/digits/model.onnx"}}
-	run := func(t *testing.T, guest string, args ...string) outcome {
-		t.Helper()
-		return wasinn(t, slices.Concat([]string{"run", "--dir-ro", "guests", "--registry", "guests/models", "guests/prebuilt/" + guest}, args, pics)...)
-	}
-	reference := run(t, "c-digits.component.wasm", hows[0]...)
+	reference := runDigits(t, "guests/prebuilt/c-digits.component.wasm", digitsLoads[0]...)
 	for _, guest := range digitsGuests(t) {
-		for _, how := range hows {
-			t.Run(guest+" by "+how[0], func(t *testing.T) {
-				got := run(t, guest, how...)
-				if got.code != 0 || got.stderr != "" {
-					t.Fatalf("exit code %d, stderr %q, stdout ends %q", got.code, got.stderr, tail(got.stdout))
-				}
-				checkAnswers(t, got.stdout, pics)
-				if lines, want := comparable(got.stdout), comparable(reference.stdout); lines != want {
-					t.Errorf("prints\n%s\nwhere the guest in C printed\n%s", lines, want)
-				}
-				batch := run(t, guest, append([]string{"batch"}, how...)...)
-				if batch.code != 0 {
-					t.Fatalf("batch: exit code %d, stderr %q", batch.code, batch.stderr)
-				}
-				checkAnswers(t, batch.stdout, pics)
-			})
-		}
+		checkDigits(t, guest, "guests/prebuilt/"+guest, reference.stdout)
+	}
+}
+
+// digitsLoads are the two ways of loading that the digits contract has.
+var digitsLoads = [][]string{{"name", "digits"}, {"bytes", "guests/models/digits/model.onnx"}}
+
+// runDigits runs the digits guest in a file on all pictures.
+func runDigits(t *testing.T, file string, args ...string) outcome {
+	t.Helper()
+	flags := []string{"run", "--quiet", "--dir-ro", "guests", "--registry", "guests/models", file}
+	return wasinn(t, slices.Concat(flags, args, pictures(t))...)
+}
+
+// checkDigits compares what the digits guest in a file prints with what the
+// reference guest printed.
+func checkDigits(t *testing.T, name, file, reference string) {
+	pics := pictures(t)
+	for _, how := range digitsLoads {
+		t.Run(name+" by "+how[0], func(t *testing.T) {
+			got := runDigits(t, file, how...)
+			if got.code != 0 || got.stderr != "" {
+				t.Fatalf("exit code %d, stderr %q, stdout ends %q", got.code, got.stderr, tail(got.stdout))
+			}
+			checkAnswers(t, got.stdout, pics)
+			if lines, want := comparable(got.stdout), comparable(reference); lines != want {
+				t.Errorf("prints\n%s\nwhere the guest in C printed\n%s", lines, want)
+			}
+			batch := runDigits(t, file, append([]string{"batch"}, how...)...)
+			if batch.code != 0 {
+				t.Fatalf("batch: exit code %d, stderr %q", batch.code, batch.stderr)
+			}
+			checkAnswers(t, batch.stdout, pics)
+		})
 	}
 }
 

@@ -1,0 +1,51 @@
+package testsuite
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/wasinn/wasinn/internal/pkgfetch"
+)
+
+// bigGuests returns the files among those that `make guests-big` puts into the
+// cache that match a pattern. Without any, the test is skipped, on CI too:
+// building them takes longer than testing all the rest.
+func bigGuests(t *testing.T, pattern string) []string {
+	t.Helper()
+	cache, err := pkgfetch.CacheRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(cache, "guests", pattern))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) == 0 {
+		t.Skipf("there is no %s in %s: run make guests-big", pattern, filepath.Join(cache, "guests"))
+	}
+	return files
+}
+
+// TestBigDigits: the guests that are too big to be committed print what the
+// others do.
+func TestBigDigits(t *testing.T) {
+	engine(t)
+	files := bigGuests(t, "*-digits.*.wasm")
+	reference := runDigits(t, "guests/prebuilt/c-digits.component.wasm", digitsLoads[0]...)
+	for _, file := range files {
+		checkDigits(t, filepath.Base(file), file, reference.stdout)
+	}
+}
+
+// TestAsyncIsRefused: a component that uses the async ABI is refused before it
+// runs, in a line that says why.
+func TestAsyncIsRefused(t *testing.T) {
+	for _, file := range bigGuests(t, "*-async.component.wasm") {
+		got := wasinn(t, "run", "--quiet", file, "name", "digits", "guests/pictures/7.pgm")
+		if got.code != 3 || got.stdout != "" || strings.Count(got.stderr, "\n") != 1 ||
+			!strings.Contains(got.stderr, "async, which this host does not support") {
+			t.Errorf("%s: exit code %d, stdout %q, stderr %q", filepath.Base(file), got.code, got.stdout, got.stderr)
+		}
+	}
+}
