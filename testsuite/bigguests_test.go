@@ -30,11 +30,15 @@ func bigGuests(t *testing.T, pattern string) []string {
 // TestBigDigits: the guests that are too big to be committed print what the
 // others do.
 func TestBigDigits(t *testing.T) {
-	engine(t)
 	files := bigGuests(t, "*-digits.*.wasm")
-	reference := runDigits(t, "guests/prebuilt/c-digits.component.wasm", digitsLoads[0]...)
-	for _, file := range files {
-		checkDigits(t, filepath.Base(file), file, reference.stdout)
+	for _, e := range engines() {
+		t.Run(e.name, func(t *testing.T) {
+			e.open(t)
+			reference := runDigits(t, e, "guests/prebuilt/c-digits.component.wasm", digitsLoads[0]...)
+			for _, file := range files {
+				checkDigits(t, e, filepath.Base(file), file, reference.stdout)
+			}
+		})
 	}
 }
 

@@ -67,13 +67,17 @@ func TestPrebuiltGuests(t *testing.T) {
 	}
 }
 
-// TestDigits runs each guest x interface x way of loading, one by one and as a
-// batch: every picture is answered right, and all print the same lines.
+// TestDigits runs each guest x interface x way of loading x engine, one by one
+// and as a batch: every picture is answered right, and all print the same lines.
 func TestDigits(t *testing.T) {
-	engine(t)
-	reference := runDigits(t, "guests/prebuilt/c-digits.component.wasm", digitsLoads[0]...)
-	for _, guest := range digitsGuests(t) {
-		checkDigits(t, guest, "guests/prebuilt/"+guest, reference.stdout)
+	for _, e := range engines() {
+		t.Run(e.name, func(t *testing.T) {
+			e.open(t)
+			reference := runDigits(t, e, "guests/prebuilt/c-digits.component.wasm", digitsLoads[0]...)
+			for _, guest := range digitsGuests(t) {
+				checkDigits(t, e, guest, "guests/prebuilt/"+guest, reference.stdout)
+			}
+		})
 	}
 }
 
@@ -81,19 +85,21 @@ func TestDigits(t *testing.T) {
 var digitsLoads = [][]string{{"name", "digits"}, {"bytes", "guests/models/digits/model.onnx"}}
 
 // runDigits runs the digits guest in a file on all pictures.
-func runDigits(t *testing.T, file string, args ...string) outcome {
+func runDigits(t *testing.T, e underTest, file string, args ...string) outcome {
 	t.Helper()
-	flags := []string{"run", "--quiet", "--dir-ro", "guests", "--registry", "guests/models", file}
+	flags := []string{"run", "--quiet", "--backend", e.name, "--dir-ro", "guests", "--registry", "guests/models", file}
 	return wasinn(t, slices.Concat(flags, args, pictures(t))...)
 }
 
 // checkDigits compares what the digits guest in a file prints with what the
 // reference guest printed.
-func checkDigits(t *testing.T, name, file, reference string) {
+func checkDigits(t *testing.T, e underTest, name, file, reference string) {
 	pics := pictures(t)
+	guest, form := nameAndForm(name)
 	for _, how := range digitsLoads {
 		t.Run(name+" by "+how[0], func(t *testing.T) {
-			got := runDigits(t, file, how...)
+			record(t, cell{guest, form, how[0], e.name})
+			got := runDigits(t, e, file, how...)
 			if got.code != 0 || got.stderr != "" {
 				t.Fatalf("exit code %d, stderr %q, stdout ends %q", got.code, got.stderr, tail(got.stdout))
 			}
@@ -101,13 +107,22 @@ func checkDigits(t *testing.T, name, file, reference string) {
 			if lines, want := comparable(got.stdout), comparable(reference); lines != want {
 				t.Errorf("prints\n%s\nwhere the guest in C printed\n%s", lines, want)
 			}
-			batch := runDigits(t, file, append([]string{"batch"}, how...)...)
+			batch := runDigits(t, e, file, append([]string{"batch"}, how...)...)
 			if batch.code != 0 {
 				t.Fatalf("batch: exit code %d, stderr %q", batch.code, batch.stderr)
 			}
 			checkAnswers(t, batch.stdout, pics)
 		})
 	}
+}
+
+// nameAndForm takes a guest's file name apart: "c-digits" and "component".
+func nameAndForm(file string) (name, form string) {
+	name, form, _ = strings.Cut(strings.TrimSuffix(file, ".wasm"), ".")
+	if form == "p1" {
+		form = "preview 1"
+	}
+	return name, form
 }
 
 // checkAnswers checks that the first top line after each picture's has the

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	code, err := build(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "testsuite:", err)
-		code = 1
+		code = max(code, 1)
 	}
 	os.Exit(code)
 }
@@ -45,7 +45,8 @@ func build(m *testing.M) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("building wasinn: %w\n%s", err, out)
 	}
-	return m.Run(), nil
+	code := m.Run()
+	return code, writeMatrix()
 }
 
 // outcome is what a run of wasinn gave.
