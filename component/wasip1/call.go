@@ -14,6 +14,7 @@ import (
 
 	"github.com/wasinn/wasinn/component"
 	"github.com/wasinn/wasinn/component/abi"
+	"github.com/wasinn/wasinn/component/internal/corebin"
 )
 
 // NoExportError is a function that the module does not export.
@@ -179,7 +180,7 @@ func translate(err error) error {
 	text, trace, _ := strings.Cut(err.Error(), stackTrace)
 	where := ""
 	if frame, _, _ := strings.Cut(trace, "\n"); frame != "" {
-		where = " in " + strings.TrimSpace(frame)
+		where = " in " + corebin.FrameName(frame, true)
 	}
 	if t, ok := errors.AsType[*abi.Trap](err); ok {
 		return &abi.Trap{Kind: t.Kind, Path: t.Path, Msg: t.Msg + where, Err: t.Err}

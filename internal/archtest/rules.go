@@ -62,7 +62,7 @@ func Rules() []Rule {
 		{"gen/...", in("component", "component/abi", "component/types", "component/resource", "gen/...")},
 
 		// The hosts.
-		{"component/wasip1", in("component", "component/abi", "component/types", wazero, sys)},
+		{"component/wasip1", in("component", "component/abi", "component/internal/corebin", "component/types", wazero, sys)},
 		{"component/wasip2", in("component", "component/abi", "component/resource", "component/wasip2/internal/...", "gen/...", headers, sys)},
 		{"component/wasip2/internal/...", in("component/wasip2/internal/...", sys)},
 		{"component/wasinn", in("backends", "graphreg")},

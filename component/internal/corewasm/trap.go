@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/tetratelabs/wazero/sys"
+
+	"github.com/wasinn/wasinn/component/internal/corebin"
 )
 
 // Kind says why core code trapped.
@@ -140,6 +142,7 @@ func withFrames(err, wazeroErr error) error {
 }
 
 // frames reads the guest's active functions from wazero's message.
+// Without ticks, which is rare, the indices of nameless ones are one too low.
 func frames(err error) []string {
 	_, trace, ok := strings.Cut(err.Error(), stackTrace)
 	if !ok {
@@ -149,7 +152,7 @@ func frames(err error) []string {
 	var out []string
 	for line := range strings.SplitSeq(trace, "\n") {
 		if line = strings.TrimSpace(line); line != "" {
-			out = append(out, line)
+			out = append(out, corebin.FrameName(line, true))
 		}
 	}
 	return out
