@@ -21,7 +21,7 @@ locked() {
 }
 
 {
-  echo "# Debian $suite, npm, PyPI: sha256 of the file, what it is. Written by lock.sh $name."
+  echo "# Debian $suite, npm, PyPI, Go: sha256 of the file, what it is. Written by lock.sh $name."
   for p in "${debs[@]}"; do
     apt-cache show --no-all-versions "$p" |
       awk '$1 == "Package:" { p = $2 } $1 == "Version:" { v = $2 } $1 == "SHA256:" { s = $2 } END { print s "  deb " p "=" v }'
