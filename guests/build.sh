@@ -65,6 +65,11 @@ component() {
   node toolchain/component.mjs "$T" "$wit" guest "$1" "$2"
 }
 
+# described_component CORE OUT: the same, of a command that has its imports' types in a section.
+described_component() {
+  node toolchain/component.mjs "$T" "$wit" - "$1" "$2"
+}
+
 # native_component CORE OUT: make a component of a command whose C library calls WASI 0.2 itself.
 native_component() {
   node toolchain/component.mjs "$T" "$wit" guest "$1" "$2" native

@@ -97,6 +97,10 @@ func checkDigits(t *testing.T, e underTest, name, file, reference string) {
 	pics := pictures(t)
 	guest, form := nameAndForm(name)
 	for _, how := range digitsLoads {
+		if guest == "rust-wasi-nn-0.1-digits" && how[0] == "name" {
+			notApplicable(cell{guest, form, how[0], e.name}, 1, "the interface of 2021 has no models with names")
+			continue
+		}
 		t.Run(name+" by "+how[0], func(t *testing.T) {
 			record(t, cell{guest, form, how[0], e.name})
 			got := runDigits(t, e, file, how...)
@@ -118,7 +122,10 @@ func checkDigits(t *testing.T, e underTest, name, file, reference string) {
 
 // nameAndForm takes a guest's file name apart: "c-digits" and "component".
 func nameAndForm(file string) (name, form string) {
-	name, form, _ = strings.Cut(strings.TrimSuffix(file, ".wasm"), ".")
+	name = strings.TrimSuffix(file, ".wasm")
+	if dot := strings.LastIndexByte(name, '.'); dot >= 0 {
+		name, form = name[:dot], name[dot+1:]
+	}
 	if form == "p1" {
 		form = "preview 1"
 	}

@@ -1,0 +1,11 @@
+//! digits: classify pictures of handwritten digits, through the crate wasi-nn 0.1, the interface of 2021.
+
+#[path = "../../../rust/src/digits.rs"]
+mod digits;
+mod neural;
+#[path = "../../../rust/src/picture.rs"]
+mod picture;
+
+fn main() -> std::process::ExitCode {
+    digits::main()
+}

@@ -1,0 +1,2 @@
+# Sourced by setup.sh and lock.sh: Zig, the compiler and all that it needs.
+pypis=(ziglang==0.17.1)
