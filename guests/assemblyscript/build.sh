@@ -8,7 +8,7 @@ as_core() { # ENTRY OUT FLAG...
 }
 
 as_core preview1.ts "$out/assemblyscript-digits.p1.wasm" --exportStart _start --use abort=wasi_preview1/abort
-as_core preview1_2022.ts "$out/assemblyscript-2022.p1.wasm" --exportStart _start --use abort=wasi_preview1/abort
+as_core preview1_2022.ts "$out/assemblyscript-2022-digits.p1.wasm" --exportStart _start --use abort=wasi_preview1/abort
 
 as_core component.ts "$work/as.wasm" --use abort=wasi_component/abort --transform ./export-run.mjs
 as_wit=$work/as-wit

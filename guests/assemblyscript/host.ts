@@ -9,11 +9,14 @@ export abstract class Host {
   abstract printError(text: string): void;
 }
 
-/** Files are opened relative to folders that the host gave. This is the rest of the path within such a folder, or null. */
+/**
+ * Files are opened relative to folders that the host gave. This is the rest of the path within such a folder, or null. The
+ * working folder is /, and so is a folder of the name "." when the path is relative.
+ */
 export function pathWithin(folder: string, path: string): string | null {
-  if (folder == "." || folder == "/") {
-    return path.startsWith("/") == (folder == "/") ? path.substring(path.startsWith("/") ? 1 : 0) : null;
-  }
+  const absolute = path.startsWith("/");
+  if (folder == "/") return absolute ? path.substring(1) : path;
+  if (folder == ".") return absolute ? null : path;
   return path.startsWith(folder + "/") ? path.substring(folder.length + 1) : null;
 }
 
