@@ -1,0 +1,2 @@
+class Failure(Exception):
+    """Ends the program; its text is the rest of the line that the program prints."""
