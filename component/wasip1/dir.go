@@ -117,20 +117,22 @@ const access = sys.O_RDONLY | sys.O_RDWR | sys.O_WRONLY
 // wait on them for ever.
 func (d *dir) OpenFile(p string, flag sys.Oflag, perm fs.FileMode) (sys.File, sys.Errno) {
 	name, mustBeDir := local(p)
-	mustBeDir = mustBeDir || flag&sys.O_DIRECTORY != 0
+	wantDir := flag&sys.O_DIRECTORY != 0
 	writes := flag&access != sys.O_RDONLY
 	if d.readOnly && (writes || flag&(sys.O_CREAT|sys.O_TRUNC) != 0) {
 		return nil, sys.EROFS
 	}
 	info, e := d.stat(name, mustBeDir, flag&sys.O_NOFOLLOW == 0)
 	switch {
-	case e == sys.ENOENT && flag&sys.O_CREAT != 0 && !mustBeDir:
+	case e == sys.ENOENT && flag&sys.O_CREAT != 0 && !mustBeDir && !wantDir:
 	case e != 0:
 		return nil, e
 	case flag&(sys.O_CREAT|sys.O_EXCL) == sys.O_CREAT|sys.O_EXCL:
 		return nil, sys.EEXIST
 	case info.Mode()&fs.ModeSymlink != 0:
 		return nil, sys.ELOOP
+	case wantDir && !info.IsDir():
+		return nil, sys.ENOTDIR
 	case info.IsDir() && (writes || flag&sys.O_TRUNC != 0):
 		return nil, sys.EISDIR
 	case info.Mode()&(fs.ModeNamedPipe|fs.ModeSocket) != 0:
@@ -144,7 +146,11 @@ func (d *dir) OpenFile(p string, flag sys.Oflag, perm fs.FileMode) (sys.File, sy
 		d.open.n.Add(-1)
 		return nil, errno(err)
 	}
-	return seekable[int64]{&file{dir: d, name: name, f: f, append: flag&sys.O_APPEND != 0, osAppend: flag&sys.O_APPEND != 0}}, 0
+	opened := &file{dir: d, name: name, f: f}
+	if flag&sys.O_APPEND != 0 {
+		opened.SetAppend(true)
+	}
+	return seekable[int64]{opened}, 0
 }
 
 func osFlags(flag sys.Oflag) int {
@@ -159,7 +165,7 @@ func osFlags(flag sys.Oflag) int {
 		from sys.Oflag
 		to   int
 	}{
-		{sys.O_APPEND, os.O_APPEND}, {sys.O_CREAT, os.O_CREATE}, {sys.O_EXCL, os.O_EXCL},
+		{sys.O_CREAT, os.O_CREATE}, {sys.O_EXCL, os.O_EXCL},
 		{sys.O_TRUNC, os.O_TRUNC}, {sys.O_SYNC | sys.O_DSYNC, os.O_SYNC},
 	} {
 		if flag&f.from != 0 {
@@ -194,8 +200,17 @@ func (d *dir) Rename(from, to string) sys.Errno {
 	if e != 0 {
 		return e
 	}
-	b, _ := local(to)
-	return errno(d.root.Rename(a, b))
+	b, mustBeDir := local(to)
+	if mustBeDir || strings.HasSuffix(from, "/") {
+		info, e := d.stat(a, false, false)
+		if e == 0 && !info.IsDir() {
+			e = sys.ENOTDIR
+		}
+		if e != 0 {
+			return e
+		}
+	}
+	return errno(rename(d.root, a, b))
 }
 
 // Rmdir implements sys.FS.
@@ -209,10 +224,11 @@ func (d *dir) remove(p string, wantDir bool) sys.Errno {
 	if e != 0 {
 		return e
 	}
-	info, err := d.root.Lstat(name)
+	_, mustBeDir := local(p)
+	info, e := d.stat(name, mustBeDir && !wantDir, false)
 	switch {
-	case err != nil:
-		return errno(err)
+	case e != 0:
+		return e
 	case name == ".":
 		return sys.EINVAL
 	case wantDir && !info.IsDir():
@@ -245,6 +261,12 @@ func (d *dir) Symlink(target, link string) sys.Errno {
 	}
 	if path.IsAbs(target) {
 		return sys.EPERM
+	}
+	if _, mustBeDir := local(link); mustBeDir {
+		if _, e := d.stat(name, true, false); e != 0 {
+			return e
+		}
+		return sys.EEXIST
 	}
 	return errno(d.root.Symlink(target, name))
 }
@@ -293,12 +315,11 @@ func (s seekable[Offset]) Seek(off Offset, whence int) (Offset, sys.Errno) {
 // file is an open file or directory.
 type file struct {
 	sys.UnimplementedFile
-	dir  *dir
-	name string // when it was opened
-	f    *os.File
-	// append says that writes go to the end, osAppend that the system sees to it.
-	append, osAppend bool
-	closed           bool
+	dir    *dir
+	name   string // when it was opened
+	f      *os.File
+	append bool // writes go to the end
+	closed bool
 }
 
 // Dev implements sys.File.
@@ -313,11 +334,9 @@ func (f *file) IsDir() (bool, sys.Errno) { st, e := f.Stat(); return st.Mode.IsD
 // IsAppend implements sys.File.
 func (f *file) IsAppend() bool { return f.append }
 
-// SetAppend implements sys.File.
+// SetAppend implements sys.File. The system is not asked for O_APPEND, which
+// [os.File] would not let go of again, and which changes where pwrite writes.
 func (f *file) SetAppend(on bool) sys.Errno {
-	if f.osAppend && !on {
-		return sys.ENOTSUP
-	}
 	f.append = on
 	return 0
 }
@@ -360,7 +379,7 @@ func (f *file) Pread(b []byte, off int64) (int, sys.Errno) {
 
 // Write implements sys.File.
 func (f *file) Write(b []byte) (int, sys.Errno) {
-	if f.append && !f.osAppend {
+	if f.append {
 		if _, err := f.f.Seek(0, io.SeekEnd); err != nil {
 			return 0, errno(err)
 		}
@@ -370,11 +389,8 @@ func (f *file) Write(b []byte) (int, sys.Errno) {
 
 // Pwrite implements sys.File.
 func (f *file) Pwrite(b []byte, off int64) (int, sys.Errno) {
-	switch {
-	case off < 0:
+	if off < 0 {
 		return 0, sys.EINVAL
-	case f.osAppend:
-		return 0, sys.ENOTSUP
 	}
 	return count(f.f.WriteAt(b, off))
 }

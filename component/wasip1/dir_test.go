@@ -1,10 +1,12 @@
 package wasip1
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"syscall"
 	"testing"
 
 	"github.com/tetratelabs/wazero/experimental/sys"
@@ -214,5 +216,95 @@ func TestOpenFilesHaveALimit(t *testing.T) {
 	f.Close()
 	if n := d.open.n.Load(); n != maxOpenFiles-1 {
 		t.Errorf("%d are counted as open", n)
+	}
+}
+
+func TestNamesWithSlashesAndLinksAreDirectoriesOrNot(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("making symbolic links needs a privilege there")
+	}
+	openFor := func(d *dir, p string, flag sys.Oflag) sys.Errno {
+		f, e := d.OpenFile(p, flag, 0o644)
+		if e == 0 {
+			f.Close()
+		}
+		return e
+	}
+	for _, test := range []struct {
+		name string
+		do   func(d *dir) sys.Errno
+		want sys.Errno
+	}{
+		{"a link to a directory is opened as one", func(d *dir) sys.Errno { return openFor(d, "tosub", sys.O_DIRECTORY) }, 0},
+		{"a link that is not followed is no directory", func(d *dir) sys.Errno { return openFor(d, "tosub", sys.O_DIRECTORY|sys.O_NOFOLLOW) }, sys.ELOOP},
+		{"nor is one that leads nowhere", func(d *dir) sys.Errno { return openFor(d, "missing", sys.O_DIRECTORY|sys.O_NOFOLLOW) }, sys.ELOOP},
+		{"a file is opened as a directory", func(d *dir) sys.Errno { return openFor(d, "a.txt", sys.O_DIRECTORY) }, sys.ENOTDIR},
+		{"a link to a file is opened as a directory", func(d *dir) sys.Errno { return openFor(d, "inside", sys.O_DIRECTORY) }, sys.ENOTDIR},
+		{"a file with a slash is removed", func(d *dir) sys.Errno { return d.Unlink("a.txt/") }, sys.ENOTDIR},
+		{"a directory with a slash is unlinked", func(d *dir) sys.Errno { return d.Unlink("empty/") }, sys.EISDIR},
+		{"a directory with a slash is removed", func(d *dir) sys.Errno { return d.Rmdir("empty/") }, 0},
+		{"a new link ends with a slash", func(d *dir) sys.Errno { return d.Symlink("a.txt", "new/") }, sys.ENOENT},
+		{"a link over a file ends with a slash", func(d *dir) sys.Errno { return d.Symlink("a.txt", "a.txt/") }, sys.ENOTDIR},
+		{"a link over a directory ends with a slash", func(d *dir) sys.Errno { return d.Symlink("a.txt", "sub/") }, sys.EEXIST},
+		{"a directory replaces an empty one", func(d *dir) sys.Errno { return d.Rename("sub", "empty") }, 0},
+		{"a directory replaces a full one", func(d *dir) sys.Errno { return d.Rename("empty", "sub") }, sys.ENOTEMPTY},
+		{"a directory replaces a file", func(d *dir) sys.Errno { return d.Rename("empty", "a.txt") }, sys.ENOTDIR},
+		{"a file replaces a directory", func(d *dir) sys.Errno { return d.Rename("a.txt", "empty") }, sys.EISDIR},
+		{"a file is renamed to a name with a slash", func(d *dir) sys.Errno { return d.Rename("a.txt", "new/") }, sys.ENOTDIR},
+		{"a link to a directory is renamed with a slash", func(d *dir) sys.Errno { return d.Rename("tosub/", "new") }, sys.ENOTDIR},
+		{"a directory is renamed with slashes", func(d *dir) sys.Errno { return d.Rename("sub/", "new/") }, 0},
+		{"the directory itself is renamed", func(d *dir) sys.Errno { return d.Rename(".", "new") }, errno(syscall.EBUSY)},
+		{"the directory above is replaced", func(d *dir) sys.Errno { return d.Rename("sub", "..") }, errno(syscall.EBUSY)},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			granted := tree(t)
+			if err := errors.Join(
+				os.Mkdir(filepath.Join(granted, "empty"), 0o755),
+				os.Symlink("sub", filepath.Join(granted, "tosub")),
+				os.Symlink("absent", filepath.Join(granted, "missing")),
+			); err != nil {
+				t.Fatal(err)
+			}
+			if got := test.do(open(t, granted, false)); got != test.want {
+				t.Errorf("%v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestAppendingIsSwitchedOnAndOff(t *testing.T) {
+	granted := tree(t)
+	f, e := open(t, granted, false).OpenFile("a.txt", sys.O_RDWR|sys.O_APPEND, 0)
+	if e != 0 {
+		t.Fatal(e)
+	}
+	defer f.Close()
+	write := func(text string, write func([]byte) (int, sys.Errno)) {
+		t.Helper()
+		if n, e := write([]byte(text)); e != 0 || n != len(text) {
+			t.Fatalf("writing %q: %d, %v", text, n, e)
+		}
+	}
+	rewind := func() {
+		if _, e := f.Seek(0, 0); e != 0 {
+			t.Fatal(e)
+		}
+	}
+	rewind()
+	write("bc", f.Write)
+	write("A", func(b []byte) (int, sys.Errno) { return f.Pwrite(b, 0) })
+	if !f.IsAppend() || f.SetAppend(false) != 0 || f.IsAppend() {
+		t.Fatal("appending is not switched off")
+	}
+	rewind()
+	write("1", f.Write)
+	if e := f.SetAppend(true); e != 0 {
+		t.Fatal(e)
+	}
+	rewind()
+	write("d", f.Write)
+	got, err := os.ReadFile(filepath.Join(granted, "a.txt"))
+	if err != nil || string(got) != "1bcd" {
+		t.Errorf("%q, %v, want 1bcd", got, err)
 	}
 }
