@@ -108,7 +108,7 @@ func (d *Dir) create(p path, o OpenOptions) (*os.File, *Dir, error) {
 }
 
 func (d *Dir) openDir(p path, o OpenOptions) (*os.File, *Dir, error) {
-	if o.Truncate || o.Write && !o.Directory && !o.Read {
+	if o.Truncate || o.Write {
 		return nil, nil, syscall.EISDIR
 	}
 	root, err := d.root.OpenRoot(p.text)

@@ -157,12 +157,13 @@ func TestChangesWithinADirectory(t *testing.T) {
 	step("rmdir .", d.Rmdir("."))
 	step("open a link without following", third(d.OpenAt("soft", OpenOptions{Read: true})))
 	step("exclusive", third(d.OpenAt("hard", OpenOptions{Write: true, Create: true, Exclusive: true})))
+	step("open a directory for reading and writing", third(d.OpenAt("sub", OpenOptions{Directory: true, Read: true, Write: true})))
 	step("open a file as a directory", third(d.OpenAt("hard", OpenOptions{Directory: true, Read: true})))
 	want := []string{
 		"mkdir: ok", "mkdir again: file exists", "rmdir a file: not a directory", "rmdir a full directory: directory not empty",
 		"unlink a directory: is a directory", "rename across directories: ok", "link: ok", "symlink: ok", "unlink: ok",
 		"rmdir: ok", "rmdir .: invalid argument", "open a link without following: too many levels of symbolic links",
-		"exclusive: file exists", "open a file as a directory: not a directory",
+		"exclusive: file exists", "open a directory for reading and writing: is a directory", "open a file as a directory: not a directory",
 	}
 	if !slices.Equal(log, want) {
 		t.Errorf("got  %q\nwant %q", log, want)
