@@ -100,14 +100,20 @@ func engine(t testing.TB) *onnxruntime.Backend {
 	return b
 }
 
-// direct computes a model on the engine without a guest.
+// direct computes a model on ONNX Runtime without a guest.
 func direct(t testing.TB, model string, inputs []backends.NamedTensor) []backends.NamedTensor {
+	t.Helper()
+	return directOn(t, engine(t), model, inputs)
+}
+
+// directOn computes a model on an engine without a guest.
+func directOn(t testing.TB, e backends.Backend, model string, inputs []backends.NamedTensor) []backends.NamedTensor {
 	t.Helper()
 	b, err := os.ReadFile(model)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := engine(t).Load(t.Context(), [][]byte{b}, backends.LoadOptions{Encoding: backends.ONNX})
+	g, err := e.Load(t.Context(), [][]byte{b}, backends.LoadOptions{Encoding: backends.ONNX})
 	if err != nil {
 		t.Fatal(err)
 	}
