@@ -70,6 +70,13 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 	  done; \
 	done; rm -f build.fuzz.log
 
+SUITE ?= ../shared/suites/component-model/json
+.PHONY: conform
+conform: ## run the official component suite (SUITE=folder) and print the README's table
+	@if [ -d $(SUITE) ]; then \
+	  $(GO) run ./cmd/conform wast $(SUITE) --markdown --expect testsuite/wast/testdata/expected-failures.txt; \
+	else echo "conform: there is no $(SUITE): make it with wasm-tools json-from-wast, or name another with SUITE="; fi
+
 .PHONY: clean
 clean: ## remove what was built here
 	rm -rf bin

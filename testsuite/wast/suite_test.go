@@ -59,11 +59,14 @@ func compare(t *testing.T, failures string) {
 		golden.Equal(t, list, []byte(failures))
 		return
 	}
-	listed, err := os.ReadFile(list)
+	want, err := wast.LoadExpected(list)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, got := commands(string(listed)), commands(failures)
+	got, err := wast.ParseExpected(failures)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for key, line := range got {
 		if want[key] == "" {
 			t.Errorf("failed and is not listed: %s", line)
@@ -74,17 +77,6 @@ func compare(t *testing.T, failures string) {
 			t.Errorf("passed and is listed as failing: %s (run with -update)", key)
 		}
 	}
-}
-
-// commands maps each command of a list, such as a/b.wast:12: assert_return, to its line.
-func commands(list string) map[string]string {
-	m := map[string]string{}
-	for line := range strings.Lines(list) {
-		if f := strings.SplitN(line, ": ", 3); len(f) == 3 {
-			m[f[0]+": "+f[1]] = strings.TrimSpace(line)
-		}
-	}
-	return m
 }
 
 // runFile runs one script, adds what passed to counts (passed, of all) and what failed to failures.
@@ -99,30 +91,22 @@ func runFile(t *testing.T, engine component.Engine, file string, counts map[stri
 		t.Fatal(err)
 	}
 	defer rt.Close(context.Background())
-	reason := "" // why the last module is not there
-	for _, r := range wast.NewRunner(rt, component.NewLinker(rt)).Run(ctx, s) {
+	runner := wast.NewRunner(rt, component.NewLinker(rt))
+	runner.Engine = engine
+	for _, r := range runner.Run(ctx, s) {
 		key := strings.Split(s.Source, "/")[0] + "\t" + r.Command.Type
 		n := counts[key]
 		n[1]++
-		if r.Err == nil {
+		var skip *wast.Skip
+		switch {
+		case r.Err == nil:
 			n[0]++
-		} else {
-			if !errors.Is(r.Err, wast.ErrNotDefined) {
-				reason = oneLine(r.Err)
-			}
-			fmt.Fprintf(failures, "%s:%d: %s: %s\n", s.Source, r.Command.Line, r.Command.Type, reason)
+		case errors.As(r.Err, &skip):
+		default:
+			fmt.Fprintf(failures, "%s: %s\n", wast.Key(s, r.Command), wast.Reason(r.Err))
 		}
 		counts[key] = n
 	}
-}
-
-// oneLine shortens an error for the list.
-func oneLine(err error) string {
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	if len(line) > 200 {
-		line = line[:200] + "..."
-	}
-	return line
 }
 
 func table(counts map[string][2]int) string {

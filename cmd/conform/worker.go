@@ -1,0 +1,230 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wasinn/wasinn/component"
+	"github.com/wasinn/wasinn/testsuite/wast"
+)
+
+// outcome is how one command went, as a worker tells it: a line of JSON.
+type outcome struct {
+	Index int    `json:"index"`
+	Skip  string `json:"skip,omitempty"`
+	Fail  string `json:"fail,omitempty"`
+	// Done is set on the last line alone: everything was closed.
+	Done bool `json:"done,omitempty"`
+}
+
+// engineOptions say what runs the scripts.
+type engineOptions struct {
+	engine  string
+	host    bool
+	timeout time.Duration
+}
+
+func (o *engineOptions) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.engine, "engine", component.EngineCompiler.String(), "wazero's engine: compiler or interpreter")
+	cmd.Flags().BoolVar(&o.host, "host", false, "define what wasmtime's own suite imports (instance host)")
+	cmd.Flags().DurationVar(&o.timeout, "timeout", 10*time.Second, "the longest that one command may run")
+}
+
+func (o *engineOptions) component() (component.Engine, error) {
+	for _, e := range []component.Engine{component.EngineCompiler, component.EngineInterpreter} {
+		if e.String() == o.engine {
+			return e, nil
+		}
+	}
+	return 0, fmt.Errorf("--engine %q: expected compiler or interpreter", o.engine)
+}
+
+// workerCommand runs one script in a process of its own, so that an engine
+// that crashes takes only this process with it.
+func workerCommand() *cobra.Command {
+	var o engineOptions
+	var leaveOut []int
+	cmd := &cobra.Command{
+		Use: "wast-worker SCRIPT", Args: cobra.ExactArgs(1), Hidden: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return work(cmd.Context(), cmd.OutOrStdout(), o, args[0], leaveOut)
+		},
+	}
+	o.flags(cmd)
+	cmd.Flags().IntSliceVar(&leaveOut, "leave-out", nil, "commands, by index, that are not run")
+	return cmd
+}
+
+func work(ctx context.Context, out io.Writer, o engineOptions, path string, leaveOut []int) error {
+	s, err := wast.Load(path)
+	if err != nil {
+		return err
+	}
+	engine, err := o.component()
+	if err != nil {
+		return err
+	}
+	rt, err := component.NewRuntime(ctx, component.NewConfig().WithEngine(engine))
+	if err != nil {
+		return err
+	}
+	l := component.NewLinker(rt)
+	if o.host {
+		if err := wast.DefineHost(l); err != nil {
+			return err
+		}
+	}
+	runner := wast.NewRunner(rt, l)
+	runner.Engine, runner.Timeout = engine, o.timeout
+	left := map[int]bool{}
+	for _, i := range leaveOut {
+		left[i] = true
+	}
+	enc, i := json.NewEncoder(out), 0
+	for r := range runner.Results(ctx, s, func(i int) bool { return left[i] }) {
+		if err := enc.Encode(tell(i, r.Err)); err != nil {
+			return err
+		}
+		i++
+	}
+	if err := rt.Close(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	return enc.Encode(outcome{Index: i, Done: true})
+}
+
+func tell(i int, err error) outcome {
+	skip, skipped := errors.AsType[*wast.Skip](err)
+	switch {
+	case skipped:
+		return outcome{Index: i, Skip: skip.Reason}
+	case err != nil:
+		return outcome{Index: i, Fail: wast.Reason(err)}
+	}
+	return outcome{Index: i}
+}
+
+// maxCrashes is how often a script may take its worker down; the commands that
+// are left then fail without being run.
+const maxCrashes = 20
+
+// isolated runs a script in workers and returns one outcome for each command.
+// When a worker dies or hangs, the command that it was at fails, and a new
+// worker runs the script again without it.
+func isolated(ctx context.Context, o engineOptions, path string, commands int) ([]outcome, error) {
+	all := make([]outcome, commands)
+	crashed := map[int]string{}
+	for ctx.Err() == nil {
+		got, died, err := runWorker(ctx, o, path, crashed)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range got {
+			if r.Index < commands {
+				all[r.Index] = r
+			}
+		}
+		for i, why := range crashed {
+			all[i] = outcome{Index: i, Fail: why}
+		}
+		at := len(got)
+		if died == "" || at >= commands { // at the end: it died of closing
+			if died != "" && commands > 0 {
+				all[commands-1] = outcome{Index: commands - 1, Fail: "closing after it: " + died}
+			}
+			return all, nil
+		}
+		if crashed[at] = died; len(crashed) > maxCrashes {
+			for i := at; i < commands; i++ {
+				all[i] = outcome{Index: i, Fail: "not run: the engine crashed too often in this script"}
+			}
+			return all, nil
+		}
+	}
+	return nil, ctx.Err()
+}
+
+// runWorker runs one worker to its end. died says how it ended when it did
+// not finish the script.
+func runWorker(ctx context.Context, o engineOptions, path string, leaveOut map[int]string) (got []outcome, died string, err error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, "", err
+	}
+	args := []string{"wast-worker", "--engine", o.engine, "--timeout", o.timeout.String(), fmt.Sprintf("--host=%t", o.host)}
+	for i := range leaveOut {
+		args = append(args, "--leave-out", strconv.Itoa(i))
+	}
+	cmd := exec.CommandContext(ctx, exe, append(args, "--", path)...)
+	var stderr opening
+	cmd.Stderr = &stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, "", err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, "", err
+	}
+	// The worker's own timeout comes first, where the engine heeds it.
+	patience := o.timeout + 5*time.Second
+	hung := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+	done := false
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		var r outcome
+		if json.Unmarshal(lines.Bytes(), &r) != nil {
+			continue // not ours: a crash may print here too
+		}
+		hung.Reset(patience)
+		if r.Done {
+			done = true
+			break
+		}
+		got = append(got, r)
+	}
+	wait := cmd.Wait()
+	stopped := !hung.Stop()
+	switch {
+	case done:
+		return got, "", nil
+	case ctx.Err() != nil:
+		return nil, "", ctx.Err()
+	case stopped:
+		return got, fmt.Sprintf("HANG: no result after %v", patience), nil
+	}
+	return got, fmt.Sprintf("CRASH: %v: %s", wait, stderr.line()), nil
+}
+
+// opening keeps the beginning of what a worker says before it dies.
+type opening struct{ b []byte }
+
+func (t *opening) Write(p []byte) (int, error) {
+	t.b = append(t.b, p[:min(len(p), 4096-len(t.b))]...)
+	return len(p), nil
+}
+
+// line is the line that tells most.
+func (t *opening) line() string {
+	first := ""
+	for line := range strings.Lines(string(t.b)) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "fatal error:") || strings.HasPrefix(line, "panic:") {
+			return line
+		}
+		if first == "" {
+			first = line
+		}
+	}
+	return first
+}
