@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -147,6 +148,11 @@ func TestWASIPrograms(t *testing.T) {
 }
 
 func runWASICases(t *testing.T, cases []wasiCase, files []string, engine string, listed map[string]string) {
+	for name := range listed {
+		if !slices.ContainsFunc(cases, func(c wasiCase) bool { return c.name == name }) {
+			t.Errorf("%s: listed in %s and not in the suite", name, wasiDifferences)
+		}
+	}
 	passed, cache := 0, t.TempDir()
 	for i, c := range cases {
 		difference := c.run(t, files[i], engine, cache)
