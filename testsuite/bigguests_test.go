@@ -10,7 +10,7 @@ import (
 
 // bigGuests returns the files among those that `make guests-big` puts into the
 // cache that match a pattern. Without any, the test is skipped, on CI too:
-// building them takes longer than testing all the rest.
+// tests need no guest toolchain.
 func bigGuests(t *testing.T, pattern string) []string {
 	t.Helper()
 	cache, err := pkgfetch.CacheRoot()
