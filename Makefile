@@ -25,7 +25,7 @@ demo: runtime ## classify pictures in real guests with a real model
 test: runtime ## run every test; with CI set, nothing may be skipped and fuzzers run for a moment
 	$(GO) test ./...
 	$(GO) test -race -run 'Race|Concurrent|Hammer|Shared' ./component/... ./backends/... ./graphreg/...
-	@if [ -n "$$CI" ]; then $(MAKE) --no-print-directory fuzz FUZZTIME=3s; fi
+	@if [ -n "$$CI" ]; then $(MAKE) --no-print-directory fuzz FUZZTIME=3s guests-same; fi
 
 .PHONY: check
 check: ## the whole pre-flight: format, vet, staticcheck, generated code, tidy, cross-builds
@@ -56,6 +56,11 @@ guests: ## rebuild the prebuilt guests from source (Debian on amd64; gets its ow
 .PHONY: guests-big
 guests-big: ## build the guests too big to be committed, into the cache, where tests find them
 	guests/build.sh --big
+
+.PHONY: guests-same
+guests-same: ## rebuild the C and Rust guests elsewhere and compare, where their toolchain can be had
+	@if guests/toolchain/setup.sh >/dev/null; then guests/build.sh --check c nncli rust walk; \
+	else echo "guests-same: left out, since the toolchain cannot be set up here"; fi
 
 .PHONY: models
 models: ## get the three real models that tests run, pinned and verified
