@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 
 	"github.com/wasinn/wasinn/component"
 	"github.com/wasinn/wasinn/component/abi"
@@ -26,14 +25,14 @@ func DefineHost(l *component.Linker) error {
 		hostFunc(l, "", "host-return-two", abi.None, abi.U32, constant(2)),
 		hostFunc(l, hostInstance, "return-three", abi.None, abi.U32, constant(3)),
 		hostFunc(l, hostInstance, "return-hi", abi.None, abi.String, func(*abi.Call, abi.Unit) (string, error) { return "hi", nil }),
-		l.DefineResource(hostInstance, "resource1", h.one),
-		l.DefineResource(hostInstance, "resource1-again", h.one),
+		l.DefineResource(hostInstance, "resource1", h.one.ResourceType()),
+		l.DefineResource(hostInstance, "resource1-again", h.one.ResourceType()),
 		l.DefineResource(hostInstance, "resource2", &abi.ResourceType{Type: &types.Resource{Name: "resource2"}}),
 		h.defineMethods(l),
 	)
 }
 
-// hostInstance is the Go name of what scripts call host.
+// hostInstance is the name of the instance that scripts import.
 const hostInstance = "host"
 
 func hostFunc[P, R any](l *component.Linker, instance, name string, params abi.Codec[P], result abi.Codec[R], fn func(*abi.Call, P) (R, error)) error {
@@ -44,79 +43,63 @@ func constant(n uint32) func(*abi.Call, abi.Unit) (uint32, error) {
 	return func(*abi.Call, abi.Unit) (uint32, error) { return n, nil }
 }
 
-// host is the state of resource1: numbers that guests give a meaning.
+// host is the state of resource1.
 type host struct {
-	one             *abi.ResourceType
-	drops, lastDrop atomic.Uint32
+	one             *abi.HostResource[*number]
+	drops, lastDrop uint32
 }
 
-func newHost() *host {
-	h := &host{}
-	h.one = &abi.ResourceType{
-		Type: &types.Resource{Name: "resource1"},
-		HostDtor: func(_ context.Context, rep uint32) error {
-			h.drops.Add(1)
-			h.lastDrop.Store(rep)
-			return nil
-		},
-	}
-	return h
+// number is a resource1: a number that the guest chose.
+type number struct {
+	h   *host
+	rep uint32
 }
+
+// Drop notes that the last handle is gone.
+func (n *number) Drop(context.Context) error {
+	n.h.drops++
+	n.h.lastDrop = n.rep
+	return nil
+}
+
+func newHost() *host { return &host{one: abi.NewHostResource[*number]("resource1")} }
 
 // hostArgs are the parameters of resource1's functions.
 type hostArgs struct {
-	Self, Other *abi.ResourceHandle
+	Self, Other *number
 	Rep         uint32
 }
 
-func self(name string, c abi.Codec[*abi.ResourceHandle]) abi.Field[hostArgs] {
-	return abi.FieldOf(name, c, func(a *hostArgs) **abi.ResourceHandle { return &a.Self })
-}
-
-func other(c abi.Codec[*abi.ResourceHandle]) abi.Field[hostArgs] {
-	return abi.FieldOf("b", c, func(a *hostArgs) **abi.ResourceHandle { return &a.Other })
-}
-
-func rep() abi.Field[hostArgs] {
-	return abi.FieldOf("rep", abi.U32, func(a *hostArgs) *uint32 { return &a.Rep })
-}
-
 func (h *host) defineMethods(l *component.Linker) error {
-	own, borrow := abi.OwnOf(h.one.Type), abi.BorrowOf(h.one.Type)
-	construct := func(c *abi.Call, a hostArgs) (*abi.ResourceHandle, error) {
-		return abi.NewResourceHandle(c.Inst.Store, h.one, a.Rep), nil
+	own, borrow := h.one.Own(), h.one.Borrow()
+	self := func(name string, c abi.Codec[*number]) abi.Field[hostArgs] {
+		return abi.FieldOf(name, c, func(a *hostArgs) **number { return &a.Self })
 	}
-	count := func(n *atomic.Uint32) func(*abi.Call, abi.Unit) (uint32, error) {
-		return func(*abi.Call, abi.Unit) (uint32, error) { return n.Load(), nil }
+	other := func(c abi.Codec[*number]) abi.Field[hostArgs] {
+		return abi.FieldOf("b", c, func(a *hostArgs) **number { return &a.Other })
 	}
+	rep := abi.FieldOf("rep", abi.U32, func(a *hostArgs) *uint32 { return &a.Rep })
+	construct := func(_ *abi.Call, a hostArgs) (*number, error) { return &number{h, a.Rep}, nil }
+	count := func(n *uint32) func(*abi.Call, abi.Unit) (uint32, error) {
+		return func(*abi.Call, abi.Unit) (uint32, error) { return *n, nil }
+	}
+	take := func(*abi.Call, hostArgs) (abi.Unit, error) { return abi.Unit{}, nil }
 	return errors.Join(
-		hostFunc(l, hostInstance, "[constructor]resource1", abi.Params(rep()), own, construct),
-		hostFunc(l, hostInstance, "[static]resource1.assert", abi.Params(self("r", own), rep()), abi.None, expectRep(true)),
+		hostFunc(l, hostInstance, "[constructor]resource1", abi.Params(rep), own, construct),
+		hostFunc(l, hostInstance, "[static]resource1.assert", abi.Params(self("r", own), rep), abi.None, expectRep),
 		hostFunc(l, hostInstance, "[static]resource1.last-drop", abi.None, abi.U32, count(&h.lastDrop)),
 		hostFunc(l, hostInstance, "[static]resource1.drops", abi.None, abi.U32, count(&h.drops)),
-		hostFunc(l, hostInstance, "[method]resource1.simple", abi.Params(self("self", borrow), rep()), abi.None, expectRep(false)),
-		hostFunc(l, hostInstance, "[method]resource1.take-borrow", abi.Params(self("self", borrow), other(borrow)), abi.None, expectOwned(false)),
-		hostFunc(l, hostInstance, "[method]resource1.take-own", abi.Params(self("self", borrow), other(own)), abi.None, expectOwned(true)),
+		hostFunc(l, hostInstance, "[method]resource1.simple", abi.Params(self("self", borrow), rep), abi.None, expectRep),
+		hostFunc(l, hostInstance, "[method]resource1.take-borrow", abi.Params(self("self", borrow), other(borrow)), abi.None, take),
+		hostFunc(l, hostInstance, "[method]resource1.take-own", abi.Params(self("self", borrow), other(own)), abi.None, take),
 	)
 }
 
-// expectRep checks that a handle has the rep that is given beside it. An owned
-// one is the host's from then on, which keeps it: no destructor runs.
-func expectRep(owned bool) func(*abi.Call, hostArgs) (abi.Unit, error) {
-	return func(_ *abi.Call, a hostArgs) (abi.Unit, error) {
-		if got := a.Self.Rep(); got != a.Rep || a.Self.Owned() != owned {
-			return abi.Unit{}, fmt.Errorf("%v has rep %d, expected %d with owned=%t", a.Self, got, a.Rep, owned)
-		}
-		return abi.Unit{}, nil
+// expectRep checks that a resource has the rep that is given beside it. The
+// host keeps an owned one: its destructor does not run.
+func expectRep(_ *abi.Call, a hostArgs) (abi.Unit, error) {
+	if a.Self.rep != a.Rep {
+		return abi.Unit{}, &abi.Trap{Kind: abi.TrapInvalidValue, Msg: fmt.Sprintf("resource1 has rep %d, expected %d", a.Self.rep, a.Rep)}
 	}
-}
-
-// expectOwned checks whether the second handle came as an owned one.
-func expectOwned(owned bool) func(*abi.Call, hostArgs) (abi.Unit, error) {
-	return func(_ *abi.Call, a hostArgs) (abi.Unit, error) {
-		if a.Self.Owned() || a.Other.Owned() != owned {
-			return abi.Unit{}, fmt.Errorf("got %v and %v, expected a borrowed one and one with owned=%t", a.Self, a.Other, owned)
-		}
-		return abi.Unit{}, nil
-	}
+	return abi.Unit{}, nil
 }
