@@ -306,6 +306,18 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+func TestALongResultIsATrapBeyondTheLiftLimit(t *testing.T) {
+	inst := calls(t, component.NewConfig().WithLiftLimit(1000))
+	if got, err := call(t, inst, "echo", "short"); err != nil || got != "short" {
+		t.Errorf("echo of 5 bytes: %v, %v", got, err)
+	}
+	_, err := call(t, inst, "echo", strings.Repeat("x", 2000))
+	var trap *component.Trap
+	if !errors.As(err, &trap) || !strings.Contains(err.Error(), "1000 bytes") {
+		t.Errorf("echo of 2000 bytes: %v, want a trap that names the limit", err)
+	}
+}
+
 func TestRefusedByALimit(t *testing.T) {
 	for _, c := range []struct {
 		name string

@@ -1,6 +1,7 @@
 package component
 
 import (
+	"math"
 	"time"
 
 	"github.com/wasinn/wasinn/component/abi"
@@ -40,6 +41,9 @@ const (
 	DefaultTableLimit = 1 << 20
 	// DefaultHandleLimit is the most resource handles that may be alive.
 	DefaultHandleLimit = 1 << 20
+	// DefaultLiftLimit is the most bytes that lifting the arguments or the
+	// result of one call may take.
+	DefaultLiftLimit = 1 << 30
 	// DefaultPlanLimit is the most steps that instantiating a component may
 	// take, nested components included. One step is one definition executed.
 	DefaultPlanLimit = 100_000
@@ -54,6 +58,7 @@ type Config struct {
 	memoryLimit   uint64
 	tableLimit    uint32
 	handleLimit   uint32
+	liftLimit     uint64
 	planLimit     int
 	coreInstances int
 	uninterrupted bool
@@ -67,6 +72,7 @@ func NewConfig() Config {
 		memoryLimit:   DefaultMemoryLimit,
 		tableLimit:    DefaultTableLimit,
 		handleLimit:   DefaultHandleLimit,
+		liftLimit:     DefaultLiftLimit,
 		planLimit:     DefaultPlanLimit,
 		coreInstances: DefaultCoreInstanceLimit,
 	}
@@ -92,6 +98,11 @@ func (c Config) WithTableLimit(elements uint32) Config { c.tableLimit = elements
 // WithHandleLimit sets the most resource handles alive in an instance.
 func (c Config) WithHandleLimit(handles uint32) Config { c.handleLimit = handles; return c }
 
+// WithLiftLimit sets the most bytes that lifting the arguments or the result of
+// one call may take: of the Go values made, and of the lists and strings read,
+// views included. A call that takes more traps.
+func (c Config) WithLiftLimit(bytes uint64) Config { c.liftLimit = bytes; return c }
+
 // WithPlanLimit sets the most steps that instantiating a component may take.
 func (c Config) WithPlanLimit(steps int) Config { c.planLimit = steps; return c }
 
@@ -116,7 +127,7 @@ type Progress struct {
 }
 
 func (c Config) abiLimits() abi.Limits {
-	return abi.Limits{MaxHandles: int(c.handleLimit), MaxHostResources: int(c.handleLimit)}
+	return abi.Limits{MaxHandles: int(c.handleLimit), MaxHostResources: int(c.handleLimit), MaxLiftBytes: int64(min(c.liftLimit, math.MaxInt64))}
 }
 
 func (c Config) core() corewasm.Config {
