@@ -7,7 +7,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/wasinn/wasinn/backends/onnxruntime/internal/onnxfile"
+	"github.com/wasinn/wasinn/backends/internal/onnxfile"
 	"github.com/wasinn/wasinn/internal/onnxtest"
 )
 

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/wasinn/wasinn/backends"
-	"github.com/wasinn/wasinn/backends/onnxruntime/internal/onnxfile"
+	"github.com/wasinn/wasinn/backends/internal/onnxfile"
 )
 
 // checkExternal checks that all external data of a model are in files beside

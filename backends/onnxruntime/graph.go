@@ -10,7 +10,7 @@ import (
 	"sync"
 
 	"github.com/wasinn/wasinn/backends"
-	"github.com/wasinn/wasinn/backends/onnxruntime/internal/onnxfile"
+	"github.com/wasinn/wasinn/backends/internal/onnxfile"
 	"github.com/wasinn/wasinn/backends/onnxruntime/internal/ortshim"
 )
 

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/wasinn/wasinn/backends"
-	"github.com/wasinn/wasinn/backends/onnxruntime/internal/onnxfile"
+	"github.com/wasinn/wasinn/backends/internal/onnxfile"
 )
 
 // statusPrefix is how ONNX Runtime writes a status inside a message.

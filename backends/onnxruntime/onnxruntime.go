@@ -46,7 +46,7 @@ import (
 	"sync"
 
 	"github.com/wasinn/wasinn/backends"
-	"github.com/wasinn/wasinn/backends/onnxruntime/internal/onnxfile"
+	"github.com/wasinn/wasinn/backends/internal/onnxfile"
 )
 
 // Name is the name of the engine.

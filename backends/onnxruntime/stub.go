@@ -7,7 +7,7 @@ import (
 	"errors"
 
 	"github.com/wasinn/wasinn/backends"
-	"github.com/wasinn/wasinn/backends/onnxruntime/internal/onnxfile"
+	"github.com/wasinn/wasinn/backends/internal/onnxfile"
 )
 
 // errNotBuilt says why this build has no engine.

@@ -5,14 +5,16 @@ const Module = "github.com/wasinn/wasinn"
 
 // External packages, by the paths that begin so.
 const (
-	wazero   = "github.com/tetratelabs/wazero/..."
-	onnx     = "github.com/yalue/onnxruntime_go/..."
-	gorgonia = "gorgonia.org/..."
-	wit      = "go.bytecodealliance.org/..."
-	sys      = "golang.org/x/sys/..."
-	cobra    = "github.com/spf13/..."
-	headers  = "golang.org/x/net/http/httpguts"
-	anything = "..."
+	wazero    = "github.com/tetratelabs/wazero/..."
+	onnx      = "github.com/yalue/onnxruntime_go/..."
+	gorgonia  = "gorgonia.org/..."
+	hm        = "github.com/chewxy/hm"
+	protowire = "google.golang.org/protobuf/encoding/protowire"
+	wit       = "go.bytecodealliance.org/..."
+	sys       = "golang.org/x/sys/..."
+	cobra     = "github.com/spf13/..."
+	headers   = "golang.org/x/net/http/httpguts"
+	anything  = "..."
 )
 
 // Rule says what one package may import besides the standard library.
@@ -33,10 +35,11 @@ func Rules() []Rule {
 		// The contract between service and engines, the engines, and their conformance suite.
 		{"backends", nil},
 		{"backends/backendtest/...", in("backends", "backends/backendtest/...", "internal/onnxtest")},
-		{"backends/onnxruntime", in("backends", "backends/onnxruntime/...", "internal/pkgfetch", onnx)},
+		{"backends/internal/onnxfile", nil},
+		{"backends/onnxruntime", in("backends", "backends/internal/onnxfile", "backends/onnxruntime/...", "internal/pkgfetch", onnx)},
 		{"backends/onnxruntime/...", in("backends/onnxruntime/...", onnx)},
-		{"backends/gorgonia", in("backends", "backends/gorgonia/...", gorgonia)},
-		{"backends/gorgonia/...", in("backends", "backends/gorgonia/...", gorgonia)},
+		{"backends/gorgonia", in("backends", "backends/internal/onnxfile", "backends/gorgonia/...", gorgonia, sys)},
+		{"backends/gorgonia/...", in("backends", "backends/gorgonia/...", gorgonia, hm, protowire, sys)},
 		{"graphreg", in("backends")},
 
 		// The component engine, from the leaves up.
