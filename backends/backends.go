@@ -4,7 +4,8 @@
 // An engine is a [Backend]. It loads a model into a [Graph], which many
 // goroutines may share; a Graph makes an [ExecutionContext], which belongs to
 // one goroutine at a time. What an engine can do beyond that is found by type
-// assertion: [Describer], [Checker], [Sniffer].
+// assertion: [Describer], [Checker], [Sniffer], and for what is more than a
+// tensor [ValueDescriber] and [ValueComputer].
 package backends
 
 import (
@@ -67,6 +68,13 @@ type LoadOptions struct {
 	// Path of the model's file, when it came from the host's registry and not
 	// from a guest: external data is looked for beside it, and nowhere else.
 	Path string
+	// Values lets inputs and outputs be whatever ONNX has: tensors of every
+	// [ElementType], sequences, optionals and maps. The graph is then a
+	// [ValueDescriber], its contexts are [ValueComputer]s, and an engine without
+	// those answers UnsupportedOperation. Without Values, as for guests, a model
+	// with inputs or outputs that are not tensors of basic types
+	// ([ElementType.Basic]) is refused with UnsupportedOperation.
+	Values bool
 }
 
 // Backend is an inference engine. Its methods are safe for concurrent use.

@@ -40,6 +40,9 @@ func guardedLoad(ctx context.Context, e Backend, parts [][]byte, opts LoadOption
 	if d, ok := g.(Describer); ok {
 		guarded.inputs, guarded.outputs = d.Inputs(), d.Outputs()
 	}
+	if d, ok := g.(ValueDescriber); ok && opts.Values {
+		guarded.inValues, guarded.outValues = d.InputValues(), d.OutputValues()
+	}
 	return guarded, nil
 }
 
@@ -54,13 +57,17 @@ func ended(ctx context.Context, err error) *Error {
 
 // guardedGraph is a Graph whose panics are errors.
 type guardedGraph struct {
-	inner           Graph
-	engine          string
-	inputs, outputs []TensorInfo
+	inner               Graph
+	engine              string
+	inputs, outputs     []TensorInfo
+	inValues, outValues []ValueInfo
 }
 
 func (g *guardedGraph) Inputs() []TensorInfo  { return g.inputs }
 func (g *guardedGraph) Outputs() []TensorInfo { return g.outputs }
+
+func (g *guardedGraph) InputValues() []ValueInfo  { return g.inValues }
+func (g *guardedGraph) OutputValues() []ValueInfo { return g.outValues }
 
 func (g *guardedGraph) NewContext(ctx context.Context) (_ ExecutionContext, err error) {
 	defer recovered(g.engine, "making an execution context", &err)
@@ -85,10 +92,9 @@ type guardedContext struct {
 }
 
 func (c *guardedContext) Compute(ctx context.Context, in []NamedTensor) (out []NamedTensor, err error) {
-	if c.broken.Load() {
-		return nil, Errorf(RuntimeError, "backend %q broke down in this execution context before; make another", c.engine)
+	if err := c.begin(); err != nil {
+		return nil, err
 	}
-	c.broken.Store(true)
 	defer recovered(c.engine, "computing", &err)
 	out, err = c.inner.Compute(ctx, in)
 	c.broken.Store(false)
@@ -96,6 +102,31 @@ func (c *guardedContext) Compute(ctx context.Context, in []NamedTensor) (out []N
 		return nil, ended(ctx, err)
 	}
 	return out, nil
+}
+
+func (c *guardedContext) ComputeValues(ctx context.Context, in []NamedValue) (out []NamedValue, err error) {
+	v, ok := c.inner.(ValueComputer)
+	if !ok {
+		return nil, Errorf(UnsupportedOperation, "backend %q computes with tensors only", c.engine)
+	}
+	if err := c.begin(); err != nil {
+		return nil, err
+	}
+	defer recovered(c.engine, "computing", &err)
+	out, err = v.ComputeValues(ctx, in)
+	c.broken.Store(false)
+	if err != nil {
+		return nil, ended(ctx, err)
+	}
+	return out, nil
+}
+
+// begin marks the context as broken until its engine has come back.
+func (c *guardedContext) begin() error {
+	if c.broken.Swap(true) {
+		return Errorf(RuntimeError, "backend %q broke down in this execution context before; make another", c.engine)
+	}
+	return nil
 }
 
 func (c *guardedContext) Close() (err error) {

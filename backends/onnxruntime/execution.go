@@ -181,7 +181,7 @@ func listed(names []string) string {
 // a larger buffer may start anywhere, and C++ may not read a float there.
 func aligned(t *backends.Tensor) []byte {
 	data := t.Data()
-	size := uintptr(t.Type().Size())
+	size := uintptr(max(t.Type().Size(), 1))
 	if uintptr(unsafe.Pointer(unsafe.SliceData(data)))%size == 0 {
 		return data
 	}

@@ -154,8 +154,8 @@ func tensorInfo(side string, info ortshim.Info) (backends.TensorInfo, error) {
 		return backends.TensorInfo{}, backends.Errorf(backends.UnsupportedOperation, "%s %q of the model is %s, wasi-nn has tensors only", side, info.Name, kind)
 	}
 	t := backends.TensorInfo{Name: info.Name, Type: backends.ElementType(info.Type)}
-	if info.Type < 0 || info.Type > math.MaxUint8 || t.Type.Size() == 0 {
-		return t, backends.Errorf(backends.UnsupportedOperation, "%s %q of the model is a tensor of %s, whose elements have no fixed size here", side, info.Name, t.Type)
+	if info.Type < 0 || info.Type > math.MaxUint8 || !t.Type.Basic() {
+		return t, backends.Errorf(backends.UnsupportedOperation, "%s %q of the model is a tensor of %s, which wasi-nn has no elements for", side, info.Name, t.Type)
 	}
 	if info.Rank > backends.MaxRank {
 		return t, backends.Errorf(backends.UnsupportedOperation, "%s %q of the model has %d dimensions, at most %d are supported", side, info.Name, info.Rank, backends.MaxRank)
