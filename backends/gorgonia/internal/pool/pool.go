@@ -1,0 +1,149 @@
+// Package pool runs the loops of numeric kernels on several threads.
+//
+// A Pool belongs to one engine and is shared by all its computations. Its
+// workers are goroutines that sleep on a channel between loops: an idle pool
+// costs nothing but their stacks. Loops are cut in chunks which the calling
+// goroutine and any free worker take from one atomic counter, so a slow or late
+// worker never holds up chunks that nobody has begun.
+//
+//	p := pool.New(4)
+//	defer p.Close()
+//	p.For(len(x), 4096, func(lo, hi int) {
+//		for i := lo; i < hi; i++ {
+//			x[i] *= 2
+//		}
+//	})
+package pool
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// chunksPerThread is how finely a loop is cut beyond one chunk a thread, so that
+// threads which the system slows down leave work to the others.
+const chunksPerThread = 4
+
+// Pool is a set of threads for loops. All methods may be called from several
+// goroutines at once, from inside a loop's body, and on a nil Pool, which runs
+// everything inline.
+type Pool struct {
+	threads int
+	closed  atomic.Bool
+	tokens  chan *loop // invitations to help with a loop; nil tells a worker to end
+	start   sync.Once
+	workers int // set by start
+}
+
+// New returns a pool whose loops use up to n threads, the calling goroutine
+// among them; n of 1 runs every loop inline and n < 1 means GOMAXPROCS. Workers
+// start with the first loop of more than one range.
+func New(n int) *Pool {
+	if n < 1 {
+		n = runtime.GOMAXPROCS(0)
+	}
+	return &Pool{threads: n, tokens: make(chan *loop, 4*n)}
+}
+
+// Threads says how many threads one loop may use, at least 1.
+func (p *Pool) Threads() int {
+	if p == nil || p.closed.Load() {
+		return 1
+	}
+	return p.threads
+}
+
+// Close ends the workers once they have finished what they are doing. Loops that
+// are running finish, and later ones run inline. A pool that is dropped without
+// Close keeps its sleeping workers.
+func (p *Pool) Close() {
+	if p == nil || p.closed.Swap(true) {
+		return
+	}
+	p.start.Do(func() {}) // workers that have not started never will
+	for range p.workers {
+		p.tokens <- nil
+	}
+}
+
+// Body is what a loop does for the indices lo <= i < hi.
+type Body interface {
+	Do(lo, hi int)
+}
+
+type bodyFunc func(lo, hi int)
+
+func (f bodyFunc) Do(lo, hi int) { f(lo, hi) }
+
+// For calls body for disjoint ranges that together are [0, n), each of at least
+// grain indices but for the last (grain < 1 means 1), and returns when all are
+// done. Ranges run in any order and on any thread. A loop of one range, and every
+// loop of a pool with one thread, runs inline as body(0, n).
+//
+// A panic in body is raised again in the caller, with the same value, once the
+// ranges that had begun are done; ranges that had not are left out.
+//
+// The only allocation is body itself, where it captures variables; [Pool.Run] has none.
+func (p *Pool) For(n, grain int, body func(lo, hi int)) { p.Run(n, grain, bodyFunc(body)) }
+
+// Run is For with a body that need not be a new function at each call.
+func (p *Pool) Run(n, grain int, body Body) {
+	if n <= 0 {
+		return
+	}
+	threads := p.Threads()
+	size := max(grain, 1, (n-1)/(threads*chunksPerThread)+1)
+	if threads == 1 || n <= size {
+		body.Do(0, n)
+		return
+	}
+	p.start.Do(p.startWorkers)
+	l := newLoop(n, size, body)
+	p.invite(l, min(threads, int(l.chunks))-1)
+	l.run()
+	failure, failed := l.wait()
+	l.release()
+	if failed {
+		panic(failure)
+	}
+}
+
+func (p *Pool) startWorkers() {
+	p.workers = p.threads - 1
+	for range p.workers {
+		go p.worker()
+	}
+}
+
+// invite asks helpers workers to join the loop, without waiting for any: a worker
+// that comes late finds nothing left to do, and when the queue is full every
+// worker has work enough.
+func (p *Pool) invite(l *loop, helpers int) {
+	l.holders.Add(int32(helpers))
+	for ; helpers > 0; helpers-- {
+		select {
+		case p.tokens <- l:
+		default:
+			l.holders.Add(-int32(helpers))
+			return
+		}
+	}
+}
+
+func (p *Pool) worker() {
+	// A body may end its goroutine with runtime.Goexit; the pool keeps its size.
+	ended := false
+	defer func() {
+		if !ended {
+			go p.worker()
+		}
+	}()
+	for l := range p.tokens {
+		if l == nil {
+			ended = true
+			return
+		}
+		l.help()
+	}
+}
