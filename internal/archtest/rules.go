@@ -84,6 +84,7 @@ func Rules() []Rule {
 		{"internal/archtest", nil},
 		{"internal/golden", nil},
 		{"internal/invariants", nil},
+		{"internal/onnxdata", in("backends")},
 		{"internal/onnxtest", nil},
 		{"internal/pkgfetch", nil},
 		{"internal/testenv", in("internal/pkgfetch")},
