@@ -1,0 +1,229 @@
+package op
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/wasinn/wasinn/backends/gorgonia/internal/tensor"
+)
+
+// ErrStopped is the error of a run whose context has ended.
+var ErrStopped = errors.New("stopped")
+
+// LimitError is the error of a run that needs more memory than it may have.
+type LimitError struct {
+	Needs, Limit int64 // bytes
+}
+
+// Error says how much was needed, and allowed.
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("it takes %d bytes of memory, at most %d are allowed: a larger limit can be set", e.Needs, e.Limit)
+}
+
+// Loop runs body over pieces of [0, n), at once where there are threads for it.
+type Loop interface {
+	For(n, grain int, body func(lo, hi int))
+}
+
+// Run is one computation, as operators see it. It belongs to one goroutine; the
+// bodies of its loops run on others, too.
+type Run struct {
+	// Threads runs loops; nil runs them on the caller's goroutine.
+	Threads Loop
+	// Limit is how many bytes of memory a run may take, 0 for no limit.
+	Limit int64
+	// Depth counts the graphs around the one that runs.
+	Depth int
+
+	stop *atomic.Bool
+	used int64
+	free [][]uint64 // scratch to be had
+	lent [][]uint64 // scratch that the running node has
+}
+
+// NewRun makes a run that ends when stop is set, which may be nil.
+func NewRun(threads Loop, limit int64, stop *atomic.Bool) *Run {
+	if stop == nil {
+		stop = new(atomic.Bool)
+	}
+	return &Run{Threads: threads, Limit: limit, stop: stop}
+}
+
+// Stopped says whether the run is to end. Loops ask for it at least once in a
+// millisecond.
+func (r *Run) Stopped() bool { return r.stop.Load() }
+
+// Stop is the flag behind Stopped.
+func (r *Run) Stop() *atomic.Bool { return r.stop }
+
+// Err is ErrStopped when the run is to end.
+func (r *Run) Err() error {
+	if r.stop.Load() {
+		return ErrStopped
+	}
+	return nil
+}
+
+// For runs body over pieces of [0, n) of about grain elements, or more, and skips
+// what is left when the run is stopped. Bodies run at once; each element is in one
+// piece.
+func (r *Run) For(n, grain int, body func(lo, hi int)) {
+	if n <= 0 {
+		return
+	}
+	grain = max(grain, 1)
+	if n <= grain {
+		if !r.stop.Load() {
+			body(0, n)
+		}
+		return
+	}
+	stoppable := func(lo, hi int) {
+		if !r.stop.Load() {
+			body(lo, hi)
+		}
+	}
+	if r.Threads != nil {
+		r.Threads.For(n, grain, stoppable)
+		return
+	}
+	for lo := 0; lo < n; lo += grain {
+		stoppable(lo, min(n, lo+grain))
+	}
+}
+
+// Take counts bytes towards the limit.
+func (r *Run) Take(bytes int64) error {
+	r.used += bytes
+	if r.Limit > 0 && r.used > r.Limit {
+		return &LimitError{r.used, r.Limit}
+	}
+	return nil
+}
+
+// Give counts bytes back.
+func (r *Run) Give(bytes int64) { r.used -= bytes }
+
+// Used is how many bytes are counted.
+func (r *Run) Used() int64 { return r.used }
+
+// New makes a tensor of zeros, for Eval. It is an error when the shape is not in
+// order or the limit is reached.
+func (r *Run) New(t tensor.Type, shape ...int) (*tensor.Tensor, error) {
+	size, err := tensor.Bytes(t, shape)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.Take(int64(size)); err != nil {
+		return nil, err
+	}
+	return tensor.New(t, shape...), nil
+}
+
+// Scratch is n bytes of memory, not cleared, aligned for every type. It is valid
+// until the node has run. Bodies of loops take theirs before the loop.
+func (r *Run) Scratch(n int) []byte {
+	words := (n + 7) / 8
+	for i := len(r.free) - 1; i >= 0; i-- {
+		if b := r.free[i]; cap(b) >= words {
+			last := len(r.free) - 1
+			r.free[i] = r.free[last]
+			r.free = r.free[:last]
+			r.lent = append(r.lent, b)
+			return bytesOf(b[:words])[:n]
+		}
+	}
+	b := make([]uint64, words)
+	r.lent = append(r.lent, b)
+	return bytesOf(b)[:n]
+}
+
+func bytesOf(words []uint64) []byte {
+	if len(words) == 0 {
+		return nil
+	}
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(words))), 8*len(words))
+}
+
+// Floats is scratch of n float32.
+func (r *Run) Floats(n int) []float32 { return tensor.View[float32](r.Scratch(4 * n)) }
+
+// Reset takes all scratch back, between nodes.
+func (r *Run) Reset() {
+	r.free = append(r.free, r.lent...)
+	clear(r.lent)
+	r.lent = r.lent[:0]
+}
+
+// Weights keeps what is made of a graph's constants once, such as packed
+// matrices, for all its programs.
+type Weights struct {
+	mu   sync.Mutex
+	own  map[*tensor.Tensor]bool
+	made map[weightKey]*weight
+	size int64
+}
+
+type weightKey struct {
+	of   *tensor.Tensor
+	kind string
+}
+
+type weight struct {
+	once  sync.Once
+	value any
+}
+
+// Get returns what make gave for a constant and a kind, which is called once, and
+// says how many bytes it made.
+func (w *Weights) Get(of *tensor.Tensor, kind string, make func() (value any, bytes int)) any {
+	if w == nil {
+		v, _ := make()
+		return v
+	}
+	w.mu.Lock()
+	if !w.own[of] {
+		w.mu.Unlock()
+		v, _ := make()
+		return v
+	}
+	if w.made == nil {
+		w.made = map[weightKey]*weight{}
+	}
+	k := weightKey{of, kind}
+	e := w.made[k]
+	if e == nil {
+		e = &weight{}
+		w.made[k] = e
+	}
+	w.mu.Unlock()
+	e.once.Do(func() {
+		v, n := make()
+		e.value = v
+		w.mu.Lock()
+		w.size += int64(n)
+		w.mu.Unlock()
+	})
+	return e.value
+}
+
+// Bytes is how many bytes were made.
+func (w *Weights) Bytes() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.size
+}
+
+// Own says that a constant is the graph's own, and lives as long: what Get makes of
+// others, such as constants of one program, is not kept.
+func (w *Weights) Own(t *tensor.Tensor) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.own == nil {
+		w.own = map[*tensor.Tensor]bool{}
+	}
+	w.own[t] = true
+}

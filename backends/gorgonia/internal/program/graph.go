@@ -1,0 +1,355 @@
+// Package program compiles ONNX graphs and runs them.
+//
+// A [Graph] is prepared once per model: functions put in place of their calls,
+// operators found, nodes sorted. For each combination of input types and shapes it is
+// compiled to a [Program], a chain of stages. In a stage all types and shapes are
+// known: its nodes are a Gorgonia expression graph, checked by Gorgonia's type system
+// and sorted by it, and its memory is one arena planned by liveness. A stage ends where
+// shapes depend on elements: the next one is compiled when these are known, and kept.
+package program
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/wasinn/wasinn/backends/gorgonia/internal/onnx"
+	"github.com/wasinn/wasinn/backends/gorgonia/internal/op"
+	"github.com/wasinn/wasinn/backends/gorgonia/internal/tensor"
+)
+
+// Operators finds operators.
+type Operators interface {
+	// Lookup finds the semantics of an operator in a version of its set. It returns nil
+	// when there is none.
+	Lookup(domain, name string, version int) *op.Spec
+}
+
+// Options say how graphs are compiled and run.
+type Options struct {
+	Operators Operators
+	// Tape runs stages on Gorgonia's TapeMachine, the reference, and not on the
+	// executor of this package.
+	Tape bool
+}
+
+// MaxNodes bounds the nodes of a graph once functions are put in place.
+const MaxNodes = 1 << 17
+
+// Graph is a model's graph, or one in an attribute, ready to be compiled. It is safe
+// for concurrent use.
+type Graph struct {
+	opts    Options
+	weights *op.Weights
+
+	// Inputs are what a computation must be given; Optional have a default.
+	Inputs, Optional []*onnx.ValueInfo
+	Outputs          []*onnx.ValueInfo
+
+	consts   map[string]*tensor.Tensor
+	nodes    []*node
+	captured []string // names of the graphs around this one
+
+	mu       sync.Mutex
+	programs cache[*Program]
+}
+
+// node is a node with its operator.
+type node struct {
+	*onnx.Node
+	version  int
+	spec     *op.Spec
+	attrs    map[string]*onnx.Attribute
+	graphs   map[string]*Graph // of attributes
+	captured []string          // names that these take from around the node
+}
+
+// isIf says whether the node is ai.onnx's If, which the compiler itself resolves.
+func (n *node) isIf() bool { return n.Op == "If" && n.Domain == "" }
+
+// label names a node for an error's reader.
+func (n *node) label() string {
+	name := n.Op
+	if n.Domain != "" {
+		name = n.Domain + "." + n.Op
+	}
+	if n.Name != "" {
+		return fmt.Sprintf("node %q (%s)", n.Name, name)
+	}
+	if len(n.Outputs) > 0 {
+		return fmt.Sprintf("node of output %q (%s)", n.Outputs[0], name)
+	}
+	return fmt.Sprintf("node %s", name)
+}
+
+// preparer makes Graphs of a model's.
+type preparer struct {
+	model        *onnx.Model
+	opts         Options
+	nodes, calls int
+}
+
+// Prepare readies a model whose external data have been read.
+func Prepare(m *onnx.Model, opts Options) (*Graph, error) {
+	p := &preparer{model: m, opts: opts}
+	return p.graph(m.Graph, nil, &op.Weights{}, m.Opsets)
+}
+
+// graph readies one graph. outer are the names that graphs around it define.
+func (p *preparer) graph(g *onnx.Graph, outer map[string]bool, weights *op.Weights, opsets map[string]int) (*Graph, error) {
+	r := &Graph{opts: p.opts, weights: weights, Outputs: g.Outputs, consts: map[string]*tensor.Tensor{}}
+	for _, name := range g.Order {
+		t := g.Initializers[name].Tensor
+		if t == nil {
+			return nil, &op.Invalid{Reason: fmt.Sprintf("initializer %q has no data", name)}
+		}
+		r.consts[name] = t
+		weights.Own(t)
+	}
+	for _, in := range g.Inputs {
+		if r.consts[in.Name] != nil {
+			r.Optional = append(r.Optional, in)
+		} else {
+			r.Inputs = append(r.Inputs, in)
+		}
+	}
+	nodes, err := p.inline(g.Nodes, opsets, 0)
+	if err != nil {
+		return nil, err
+	}
+	return r, p.resolve(r, nodes, outer, opsets)
+}
+
+// resolve finds operators, readies the graphs of attributes, and sorts the nodes.
+func (p *preparer) resolve(r *Graph, nodes []*onnx.Node, outer map[string]bool, opsets map[string]int) error {
+	known := map[string]bool{}
+	for _, in := range slices.Concat(r.Inputs, r.Optional) {
+		known[in.Name] = true
+	}
+	for name := range r.consts {
+		known[name] = true
+	}
+	sorted, err := sortNodes(nodes, known, outer)
+	if err != nil {
+		return err
+	}
+	visible := maps.Clone(outer)
+	if visible == nil {
+		visible = map[string]bool{}
+	}
+	maps.Copy(visible, known)
+	uses := map[string]bool{} // names from outside
+	for _, n := range sorted {
+		made, err := p.node(n, visible, r.weights, opsets)
+		if err != nil {
+			return err
+		}
+		r.nodes = append(r.nodes, made)
+		for _, name := range slices.Concat(n.Inputs, made.captured) {
+			if name != "" && !known[name] {
+				uses[name] = true
+			}
+		}
+		for _, name := range n.Outputs {
+			known[name], visible[name] = true, true
+		}
+	}
+	for _, out := range r.Outputs {
+		switch {
+		case known[out.Name]:
+		case outer[out.Name]:
+			uses[out.Name] = true
+		default:
+			return &op.Invalid{Reason: fmt.Sprintf("output %q of the graph is made by no node", out.Name)}
+		}
+	}
+	r.captured = slices.Sorted(maps.Keys(uses))
+	return nil
+}
+
+// node finds the operator of a node and readies the graphs of its attributes.
+func (p *preparer) node(n *onnx.Node, visible map[string]bool, weights *op.Weights, opsets map[string]int) (*node, error) {
+	made := &node{Node: n, attrs: map[string]*onnx.Attribute{}}
+	if n.Opsets != nil {
+		opsets = n.Opsets
+	}
+	version, ok := opsets[n.Domain]
+	if !ok {
+		return nil, &op.Invalid{Reason: fmt.Sprintf("%s: the model imports no operator set %q", made.label(), n.Domain)}
+	}
+	made.version = version
+	for _, a := range n.Attributes {
+		made.attrs[a.Name] = a
+	}
+	if !made.isIf() {
+		if made.spec = p.opts.Operators.Lookup(n.Domain, n.Op, version); made.spec == nil {
+			return nil, &op.Unsupported{Reason: fmt.Sprintf("%s: this engine has no operator %s of set %q version %d", made.label(), n.Op, n.Domain, version)}
+		}
+		if err := made.arity(); err != nil {
+			return nil, err
+		}
+	}
+	uses := map[string]bool{}
+	for _, a := range n.Attributes {
+		if a.Graph == nil {
+			continue
+		}
+		g, err := p.graph(a.Graph, visible, weights, opsets)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %q: %w", made.label(), a.Name, err)
+		}
+		if made.graphs == nil {
+			made.graphs = map[string]*Graph{}
+		}
+		made.graphs[a.Name] = g
+		for _, name := range g.captured {
+			uses[name] = true
+		}
+	}
+	made.captured = slices.Sorted(maps.Keys(uses))
+	return made, nil
+}
+
+// arity checks the number of inputs and outputs.
+func (n *node) arity() error {
+	in := len(n.Inputs)
+	for in > 0 && n.Inputs[in-1] == "" {
+		in--
+	}
+	s := n.spec
+	if in < s.MinIn || s.MaxIn >= 0 && in > s.MaxIn {
+		return &op.Invalid{Reason: fmt.Sprintf("%s has %d inputs, expected %s", n.label(), in, span(s.MinIn, s.MaxIn))}
+	}
+	if most := max(s.MaxOut, 1); s.MaxOut >= 0 && len(n.Outputs) > most {
+		return &op.Invalid{Reason: fmt.Sprintf("%s has %d outputs, expected %s", n.label(), len(n.Outputs), span(1, most))}
+	}
+	return nil
+}
+
+func span(least, most int) string {
+	switch {
+	case most < 0:
+		return fmt.Sprintf("%d or more", least)
+	case least == most:
+		return fmt.Sprint(least)
+	}
+	return fmt.Sprintf("%d to %d", least, most)
+}
+
+// sortNodes puts nodes behind those that make their inputs. ONNX wants them so; files
+// that are not are sorted, and those with a cycle, or two nodes for one name, refused.
+func sortNodes(nodes []*onnx.Node, known, outer map[string]bool) ([]*onnx.Node, error) {
+	maker := map[string]int{}
+	for i, n := range nodes {
+		for _, out := range n.Outputs {
+			if out == "" {
+				continue
+			}
+			if _, again := maker[out]; again || known[out] {
+				return nil, &op.Invalid{Reason: fmt.Sprintf("two nodes or inputs have the name %q", out)}
+			}
+			maker[out] = i
+		}
+	}
+	waits := make([]int, len(nodes))
+	users := make([][]int, len(nodes))
+	for i, n := range nodes {
+		for _, in := range slices.Concat(n.Inputs, freeNames(n)) {
+			m, ok := maker[in]
+			switch {
+			case ok:
+				waits[i]++
+				users[m] = append(users[m], i)
+			case in != "" && !known[in] && !outer[in] && slices.Contains(n.Inputs, in):
+				return nil, &op.Invalid{Reason: fmt.Sprintf("node %q (%s) takes %q, which nothing makes", n.Name, n.Op, in)}
+			}
+		}
+	}
+	return kahn(nodes, waits, users)
+}
+
+func kahn(nodes []*onnx.Node, waits []int, users [][]int) ([]*onnx.Node, error) {
+	sorted := make([]*onnx.Node, 0, len(nodes))
+	if inOrder(waits, users) {
+		return append(sorted, nodes...), nil
+	}
+	var ready []int
+	for i := range nodes {
+		if waits[i] == 0 {
+			ready = append(ready, i)
+		}
+	}
+	for len(ready) > 0 {
+		i := ready[0]
+		ready = ready[1:]
+		sorted = append(sorted, nodes[i])
+		for _, u := range users[i] {
+			if waits[u]--; waits[u] == 0 {
+				ready = append(ready, u)
+			}
+		}
+	}
+	if len(sorted) < len(nodes) {
+		return nil, &op.Invalid{Reason: "nodes take each other's outputs in a circle"}
+	}
+	return sorted, nil
+}
+
+// inOrder says whether every user is behind its maker.
+func inOrder(waits []int, users [][]int) bool {
+	for i, us := range users {
+		for _, u := range us {
+			if u <= i {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// freeNames are the names that the graphs of a node's attributes use and do not
+// define.
+func freeNames(n *onnx.Node) []string {
+	free := map[string]bool{}
+	for _, a := range n.Attributes {
+		if a.Graph != nil {
+			freeOf(a.Graph, free)
+		}
+	}
+	return slices.Sorted(maps.Keys(free))
+}
+
+func freeOf(g *onnx.Graph, free map[string]bool) {
+	own := map[string]bool{}
+	for _, in := range g.Inputs {
+		own[in.Name] = true
+	}
+	for name := range g.Initializers {
+		own[name] = true
+	}
+	for _, n := range g.Nodes {
+		for _, out := range n.Outputs {
+			own[out] = true
+		}
+	}
+	use := func(name string) {
+		if name != "" && !own[name] {
+			free[name] = true
+		}
+	}
+	for _, n := range g.Nodes {
+		for _, in := range n.Inputs {
+			use(in)
+		}
+		for _, name := range freeNames(n) {
+			use(name)
+		}
+	}
+	for _, out := range g.Outputs {
+		use(out.Name)
+	}
+}
+
+// Weights are what is kept of the graph's constants.
+func (g *Graph) Weights() *op.Weights { return g.weights }
