@@ -17,6 +17,7 @@ import (
 	binding "github.com/yalue/onnxruntime_go"
 
 	"github.com/wasinn/wasinn/backends"
+	"github.com/wasinn/wasinn/backends/internal/onnxload"
 	"github.com/wasinn/wasinn/backends/onnxruntime/internal/ortshim"
 )
 
@@ -124,7 +125,7 @@ func (e *engine) start(cfg Config) error {
 // way to limit what computations take.
 func (e *engine) limitMemory(bytes int64) error {
 	if bytes == 0 {
-		bytes = availableMemory() / 4 * 3
+		bytes = onnxload.AvailableMemory() / 4 * 3
 	}
 	if bytes <= 0 || bytes > math.MaxInt {
 		return nil

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/wasinn/wasinn/backends"
+	"github.com/wasinn/wasinn/backends/internal/onnxload"
 	"github.com/wasinn/wasinn/backends/onnxruntime/internal/ortshim"
 )
 
@@ -46,13 +47,13 @@ func codesOf(err error) (codePair, bool) {
 // model's, which is kept from the guest.
 func loadError(ctx context.Context, err error, path string) *backends.Error {
 	if ctx.Err() != nil {
-		return stopped(ctx, "loading")
+		return onnxload.Stopped(ctx, "loading")
 	}
 	text := cleanMessage(err.Error())
 	if path != "" {
 		text = strings.ReplaceAll(text, filepath.Dir(path)+string(filepath.Separator), "")
 	}
-	return hostError(loadCode(err, text), err, "ONNX Runtime refuses the model: %s", text)
+	return onnxload.HostError(loadCode(err, text), err, "ONNX Runtime refuses the model: %s", text)
 }
 
 func loadCode(err error, text string) backends.Code {
@@ -93,7 +94,7 @@ func isNoMemory(text string) bool {
 // runError makes an error of what ONNX Runtime says of a run.
 func runError(ctx context.Context, err error) *backends.Error {
 	if ctx.Err() != nil {
-		return stopped(ctx, "computing")
+		return onnxload.Stopped(ctx, "computing")
 	}
 	text := cleanMessage(err.Error())
 	code := backends.RuntimeError
@@ -103,16 +104,7 @@ func runError(ctx context.Context, err error) *backends.Error {
 	if isNoMemory(text) {
 		code = backends.TooLarge
 	}
-	return hostError(code, err, "%s", text)
-}
-
-// stopped is the error of work that ended because ctx did.
-func stopped(ctx context.Context, what string) *backends.Error {
-	cause := context.Cause(ctx)
-	if errors.Is(cause, context.DeadlineExceeded) {
-		return hostError(backends.Timeout, cause, "%s took longer than is allowed", what)
-	}
-	return hostError(backends.Timeout, cause, "%s was cancelled", what)
+	return onnxload.HostError(code, err, "%s", text)
 }
 
 // codeOf is the code of an error that is *backends.Error.

@@ -10,6 +10,7 @@ import (
 	"unsafe"
 
 	"github.com/wasinn/wasinn/backends"
+	"github.com/wasinn/wasinn/backends/internal/onnxload"
 	"github.com/wasinn/wasinn/backends/onnxruntime/internal/ortshim"
 )
 
@@ -46,7 +47,7 @@ func (e *execution) Compute(ctx context.Context, inputs []backends.NamedTensor) 
 		return nil, backends.Errorf(backends.InvalidArgument, "the execution context is closed")
 	}
 	if ctx.Err() != nil {
-		return nil, stopped(ctx, "computing")
+		return nil, onnxload.Stopped(ctx, "computing")
 	}
 	if err := e.feed(inputs); err != nil {
 		return nil, err

@@ -11,17 +11,18 @@ import (
 
 	"github.com/wasinn/wasinn/backends"
 	"github.com/wasinn/wasinn/backends/internal/onnxfile"
+	"github.com/wasinn/wasinn/backends/internal/onnxload"
 	"github.com/wasinn/wasinn/backends/onnxruntime/internal/ortshim"
 )
 
 // load makes a graph of a model that has been checked.
 func (b *Backend) load(ctx context.Context, model *onnxfile.Model, load backends.LoadOptions) (backends.Graph, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, stopped(ctx, "loading")
+		return nil, onnxload.Stopped(ctx, "loading")
 	}
 	eng, err := b.engine()
 	if err != nil {
-		return nil, hostError(backends.RuntimeError, err, "this host has no usable ONNX Runtime")
+		return nil, onnxload.HostError(backends.RuntimeError, err, "this host has no usable ONNX Runtime")
 	}
 	gpu, err := b.wantsGPU(eng, load.Target)
 	if err != nil {
@@ -29,17 +30,17 @@ func (b *Backend) load(ctx context.Context, model *onnxfile.Model, load backends
 	}
 	opts, err := eng.optionsFor(b.cfg, load)
 	if err != nil {
-		return nil, hostError(backends.RuntimeError, err, "ONNX Runtime takes no options")
+		return nil, onnxload.HostError(backends.RuntimeError, err, "ONNX Runtime takes no options")
 	}
 	defer opts.Destroy()
 	if gpu {
 		if err := appendCUDA(opts, b.cfg.GPUDevice); err != nil {
-			return nil, hostError(backends.RuntimeError, gpuError(err), "the GPU does not work")
+			return nil, onnxload.HostError(backends.RuntimeError, gpuError(err), "the GPU does not work")
 		}
 	}
 	if len(model.External) > 0 {
 		if err := opts.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", filepath.Dir(load.Path)); err != nil {
-			return nil, hostError(backends.RuntimeError, err, "ONNX Runtime takes no folder of external data")
+			return nil, onnxload.HostError(backends.RuntimeError, err, "ONNX Runtime takes no folder of external data")
 		}
 	}
 	session, err := eng.newSession(ctx, model.Bytes, opts)
@@ -66,7 +67,7 @@ func (b *Backend) wantsGPU(eng *engine, target backends.Target) (bool, error) {
 	case reason == nil:
 		return true, nil
 	case b.cfg.GPU == GPURequire:
-		return false, hostError(backends.UnsupportedOperation, reason, "this host runs models on a GPU only (--gpu require), and none works")
+		return false, onnxload.HostError(backends.UnsupportedOperation, reason, "this host runs models on a GPU only (--gpu require), and none works")
 	}
 	b.sayFallback(reason)
 	return false, nil
@@ -200,7 +201,7 @@ func cloneInfos(infos []backends.TensorInfo) []backends.TensorInfo {
 // closed, even when the graph is closed before.
 func (g *graph) NewContext(ctx context.Context) (backends.ExecutionContext, error) {
 	if ctx.Err() != nil {
-		return nil, stopped(ctx, "preparing a computation")
+		return nil, onnxload.Stopped(ctx, "preparing a computation")
 	}
 	if !g.retain() {
 		return nil, backends.Errorf(backends.InvalidArgument, "the graph is closed")
@@ -208,7 +209,7 @@ func (g *graph) NewContext(ctx context.Context) (backends.ExecutionContext, erro
 	run, err := g.session.NewRun()
 	if err != nil {
 		g.release()
-		return nil, hostError(backends.RuntimeError, err, "no memory for a computation")
+		return nil, onnxload.HostError(backends.RuntimeError, err, "no memory for a computation")
 	}
 	return newExecution(g, run), nil
 }

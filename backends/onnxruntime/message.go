@@ -3,9 +3,6 @@ package onnxruntime
 import (
 	"regexp"
 	"strings"
-
-	"github.com/wasinn/wasinn/backends"
-	"github.com/wasinn/wasinn/backends/internal/onnxfile"
 )
 
 // statusPrefix is how ONNX Runtime writes a status inside a message.
@@ -59,13 +56,4 @@ func afterSignature(text string) string {
 		}
 	}
 	return text
-}
-
-// modelError makes the error for a file that does not pass onnxfile.
-func modelError(err error) *backends.Error {
-	code := backends.InvalidEncoding
-	if e, ok := err.(*onnxfile.Error); ok && e.Kind == onnxfile.Limit {
-		code = backends.TooLarge
-	}
-	return backends.Errorf(code, "not a usable ONNX model: %w", err)
 }

@@ -47,6 +47,7 @@ import (
 
 	"github.com/wasinn/wasinn/backends"
 	"github.com/wasinn/wasinn/backends/internal/onnxfile"
+	"github.com/wasinn/wasinn/backends/internal/onnxload"
 )
 
 // Name is the name of the engine.
@@ -156,8 +157,8 @@ func New(cfg Config) (*Backend, error) {
 		return nil, fmt.Errorf("onnxruntime: %d is not a thread policy", cfg.Threads)
 	case cfg.IntraOpThreads < 0 || cfg.InterOpThreads < 0:
 		return nil, fmt.Errorf("onnxruntime: %d and %d threads: a number of threads is not negative", cfg.IntraOpThreads, cfg.InterOpThreads)
-	case cfg.IntraOpThreads > maxThreads || cfg.InterOpThreads > maxThreads:
-		return nil, fmt.Errorf("onnxruntime: %d and %d threads: at most %d are possible", cfg.IntraOpThreads, cfg.InterOpThreads, maxThreads)
+	case cfg.IntraOpThreads > onnxload.MaxThreads || cfg.InterOpThreads > onnxload.MaxThreads:
+		return nil, fmt.Errorf("onnxruntime: %d and %d threads: at most %d are possible", cfg.IntraOpThreads, cfg.InterOpThreads, onnxload.MaxThreads)
 	case cfg.MaxModelBytes < 0:
 		return nil, fmt.Errorf("onnxruntime: a model of at most %d bytes is none", cfg.MaxModelBytes)
 	case cfg.GPUDevice < 0:
@@ -168,9 +169,6 @@ func New(cfg Config) (*Backend, error) {
 	}
 	return &Backend{cfg: cfg}, nil
 }
-
-// maxThreads bounds the threads that a configuration or a registry can ask for.
-const maxThreads = 1024
 
 // Name returns onnxruntime.
 func (b *Backend) Name() string { return Name }
@@ -204,27 +202,10 @@ func (b *Backend) Load(ctx context.Context, parts [][]byte, opts backends.LoadOp
 
 // modelOf checks everything about a load that needs no library.
 func (b *Backend) modelOf(parts [][]byte, opts backends.LoadOptions) (*onnxfile.Model, error) {
-	if opts.Encoding != backends.ONNX {
-		return nil, backends.Errorf(backends.InvalidEncoding, "encoding %q was asked for, %s loads onnx", opts.Encoding, Name)
-	}
 	if opts.Target == backends.TPU {
 		return nil, backends.Errorf(backends.UnsupportedOperation, "target tpu: %s runs on cpu and gpu", Name)
 	}
-	if opts.IntraOpThreads < 0 || opts.InterOpThreads < 0 || opts.IntraOpThreads > maxThreads || opts.InterOpThreads > maxThreads {
-		return nil, backends.Errorf(backends.InvalidArgument, "%d threads within and %d between operators: expected 0 to %d",
-			opts.IntraOpThreads, opts.InterOpThreads, maxThreads)
-	}
-	if len(parts) != 1 {
-		return nil, backends.Errorf(backends.InvalidArgument, "an ONNX model comes in 1 part, found %d", len(parts))
-	}
-	if len(parts[0]) > b.cfg.MaxModelBytes {
-		return nil, backends.Errorf(backends.TooLarge, "the model has %d bytes, at most %d are allowed", len(parts[0]), b.cfg.MaxModelBytes)
-	}
-	model, err := onnxfile.Parse(parts[0])
-	if err != nil {
-		return nil, modelError(err)
-	}
-	return model, checkExternal(model, opts.Path)
+	return onnxload.Check(Name, b.cfg.MaxModelBytes, parts, opts)
 }
 
 // Info is what is known about the library and the machine.

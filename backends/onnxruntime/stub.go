@@ -8,6 +8,7 @@ import (
 
 	"github.com/wasinn/wasinn/backends"
 	"github.com/wasinn/wasinn/backends/internal/onnxfile"
+	"github.com/wasinn/wasinn/backends/internal/onnxload"
 )
 
 // errNotBuilt says why this build has no engine.
@@ -21,5 +22,5 @@ func (b *Backend) info(context.Context) (Info, error) { return Info{}, errNotBui
 func (b *Backend) check(context.Context) error { return errNotBuilt }
 
 func (b *Backend) load(context.Context, *onnxfile.Model, backends.LoadOptions) (backends.Graph, error) {
-	return nil, hostError(backends.UnsupportedOperation, errNotBuilt, "this host is built without ONNX Runtime")
+	return nil, onnxload.HostError(backends.UnsupportedOperation, errNotBuilt, "this host is built without ONNX Runtime")
 }

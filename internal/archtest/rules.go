@@ -36,9 +36,10 @@ func Rules() []Rule {
 		{"backends", nil},
 		{"backends/backendtest/...", in("backends", "backends/backendtest/...", "internal/onnxtest")},
 		{"backends/internal/onnxfile", nil},
-		{"backends/onnxruntime", in("backends", "backends/internal/onnxfile", "backends/onnxruntime/...", "internal/pkgfetch", onnx)},
+		{"backends/internal/onnxload", in("backends", "backends/internal/onnxfile")},
+		{"backends/onnxruntime", in("backends", "backends/internal/...", "backends/onnxruntime/...", "internal/pkgfetch", onnx)},
 		{"backends/onnxruntime/...", in("backends/onnxruntime/...", onnx)},
-		{"backends/gorgonia", in("backends", "backends/internal/onnxfile", "backends/gorgonia/...", gorgonia, sys)},
+		{"backends/gorgonia", in("backends", "backends/internal/...", "backends/gorgonia/...", gorgonia, sys)},
 		{"backends/gorgonia/...", in("backends", "backends/gorgonia/...", gorgonia, hm, protowire, sys)},
 		{"graphreg", in("backends")},
 

@@ -1,4 +1,4 @@
-package onnxruntime
+package onnxload
 
 import (
 	"math"
@@ -21,7 +21,7 @@ func TestMemTotalReadsKilobytes(t *testing.T) {
 			t.Errorf("%q is %d, expected %d", tt.text, found, tt.want)
 		}
 	}
-	if n := availableMemory(); n < 0 {
+	if n := AvailableMemory(); n < 0 {
 		t.Errorf("this machine has %d bytes", n)
 	}
 }

@@ -1,4 +1,4 @@
-package onnxruntime
+package onnxload
 
 import (
 	"math"
@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// availableMemory is how many bytes of memory this process may come to use: the
+// AvailableMemory is how many bytes of memory this process may come to use: the
 // machine's, or its container's when that is less. It is 0 where the system does
 // not say it in Linux's way.
-func availableMemory() int64 {
+func AvailableMemory() int64 {
 	least := int64(math.MaxInt64)
 	if b, err := os.ReadFile("/proc/meminfo"); err == nil {
 		least = min(least, memTotal(string(b)))

@@ -1,4 +1,4 @@
-package onnxruntime
+package onnxload
 
 import (
 	"os"
@@ -22,7 +22,7 @@ func checkExternal(model *onnxfile.Model, path string) error {
 	}
 	dir, err := os.OpenRoot(filepath.Dir(path))
 	if err != nil {
-		return hostError(backends.NotFound, err, "the model's folder cannot be opened")
+		return HostError(backends.NotFound, err, "the model's folder cannot be opened")
 	}
 	defer dir.Close()
 	for _, e := range model.External {
@@ -39,7 +39,7 @@ func checkExternalFile(dir *os.Root, e onnxfile.External) error {
 	}
 	info, err := dir.Stat(e.Location) // follows no link out of the folder
 	if err != nil || !info.Mode().IsRegular() {
-		return hostError(backends.NotFound, err, "tensor %q has its data in %q, which is not a file beside the model", e.Tensor, e.Location)
+		return HostError(backends.NotFound, err, "tensor %q has its data in %q, which is not a file beside the model", e.Tensor, e.Location)
 	}
 	size := uint64(info.Size())
 	if e.Offset > size || e.Length > size-e.Offset {
@@ -47,11 +47,4 @@ func checkExternalFile(dir *os.Root, e onnxfile.External) error {
 			e.Tensor, e.Length, e.Offset, e.Location, size)
 	}
 	return nil
-}
-
-// hostError is an error whose cause, which may name paths, stays with the host.
-func hostError(code backends.Code, cause error, format string, args ...any) *backends.Error {
-	e := backends.Errorf(code, format, args...)
-	e.Err = cause
-	return e
 }
