@@ -34,6 +34,6 @@ func command() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(wastCommand(), workerCommand())
+	root.AddCommand(wastCommand(), onnxCommand(), workerCommand(), onnxWorkerCommand())
 	return root
 }

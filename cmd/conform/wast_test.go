@@ -11,12 +11,18 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/wasinn/wasinn/backends"
 )
 
 // TestMain lets the test binary be its own worker, as the command is.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "wast-worker" {
+	engines["echo"] = func() (backends.Backend, error) { return echo{}, nil }
+	switch {
+	case len(os.Args) > 1 && os.Args[1] == "wast-worker":
 		os.Exit(workerOfTest())
+	case len(os.Args) > 1 && os.Args[1] == "onnx-worker":
+		os.Exit(exitOf(command().ExecuteContext(context.Background())))
 	}
 	os.Exit(m.Run())
 }
@@ -36,7 +42,11 @@ func workerOfTest() int {
 		enc.Encode(outcome{Index: 3, Done: true})
 		return 0
 	}
-	if command().ExecuteContext(context.Background()) != nil {
+	return exitOf(command().ExecuteContext(context.Background()))
+}
+
+func exitOf(err error) int {
+	if err != nil {
 		return 1
 	}
 	return 0

@@ -24,6 +24,8 @@ type outcome struct {
 	Index int    `json:"index"`
 	Skip  string `json:"skip,omitempty"`
 	Fail  string `json:"fail,omitempty"`
+	// Milliseconds that a case of ONNX took.
+	Milliseconds float64 `json:"ms,omitempty"`
 	// Done is set on the last line alone: everything was closed.
 	Done bool `json:"done,omitempty"`
 }
@@ -126,19 +128,18 @@ func isolated(ctx context.Context, o engineOptions, path string, commands int) (
 	all := make([]outcome, commands)
 	crashed := map[int]string{}
 	for ctx.Err() == nil {
-		got, died, err := runWorker(ctx, o, path, crashed)
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range got {
-			if r.Index < commands {
+		at := 0
+		died, err := o.worker(path, crashed).run(ctx, func(r outcome) {
+			if at++; r.Index < commands {
 				all[r.Index] = r
 			}
+		})
+		if err != nil {
+			return nil, err
 		}
 		for i, why := range crashed {
 			all[i] = outcome{Index: i, Fail: why}
 		}
-		at := len(got)
 		if died == "" || at >= commands { // at the end: it died of closing
 			if died != "" && commands > 0 {
 				all[commands-1] = outcome{Index: commands - 1, Fail: "closing after it: " + died}
@@ -155,55 +156,67 @@ func isolated(ctx context.Context, o engineOptions, path string, commands int) (
 	return nil, ctx.Err()
 }
 
-// runWorker runs one worker to its end. died says how it ended when it did
-// not finish the script.
-func runWorker(ctx context.Context, o engineOptions, path string, leaveOut map[int]string) (got []outcome, died string, err error) {
-	exe, err := os.Executable()
-	if err != nil {
-		return nil, "", err
-	}
+// worker is what runs one script without the commands that are left out.
+func (o engineOptions) worker(path string, leaveOut map[int]string) worker {
 	args := []string{"wast-worker", "--engine", o.engine, "--timeout", o.timeout.String(), fmt.Sprintf("--host=%t", o.host)}
 	for i := range leaveOut {
 		args = append(args, "--leave-out", strconv.Itoa(i))
 	}
-	cmd := exec.CommandContext(ctx, exe, append(args, "--", path)...)
+	return worker{args: append(args, "--", path), timeout: o.timeout}
+}
+
+// worker is a process of this command that tells outcomes, each within timeout,
+// and then that it is done.
+type worker struct {
+	args    []string
+	env     []string // beside this process's own
+	timeout time.Duration
+}
+
+// run runs the worker to its end and hands every outcome to tell. died says how
+// it ended when it was not done.
+func (w worker) run(ctx context.Context, tell func(outcome)) (died string, err error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, exe, w.args...)
+	cmd.Env = append(os.Environ(), w.env...)
 	var stderr opening
 	cmd.Stderr = &stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return nil, "", err
+		return "", err
 	}
 	if err := cmd.Start(); err != nil {
-		return nil, "", err
+		return "", err
 	}
 	// The worker's own timeout comes first, where the engine heeds it.
-	patience := o.timeout + 5*time.Second
+	patience := w.timeout + 5*time.Second
 	hung := time.AfterFunc(patience, func() { cmd.Process.Kill() })
 	done := false
 	lines := bufio.NewScanner(out)
-	for lines.Scan() {
+	for !done && lines.Scan() {
 		var r outcome
 		if json.Unmarshal(lines.Bytes(), &r) != nil {
 			continue // not ours: a crash may print here too
 		}
 		hung.Reset(patience)
-		if r.Done {
-			done = true
-			break
+		if done = r.Done; !done {
+			tell(r)
 		}
-		got = append(got, r)
 	}
 	wait := cmd.Wait()
 	stopped := !hung.Stop()
 	switch {
 	case done:
-		return got, "", nil
+		return "", nil
 	case ctx.Err() != nil:
-		return nil, "", ctx.Err()
+		return "", ctx.Err()
 	case stopped:
-		return got, fmt.Sprintf("HANG: no result after %v", patience), nil
+		return fmt.Sprintf("HANG: no result after %v", patience), nil
 	}
-	return got, fmt.Sprintf("CRASH: %v: %s", wait, stderr.line()), nil
+	return fmt.Sprintf("CRASH: %v: %s", wait, stderr.line()), nil
 }
 
 // opening keeps the beginning of what a worker says before it dies.

@@ -79,7 +79,7 @@ func Rules() []Rule {
 		{"guests/...", in("guests/...")},
 		{"testsuite/...", in("testsuite/...", "backends/...", "graphreg", "component", "component/abi", "component/types", "component/value/...",
 			"component/wasip1", "component/wasip2", "component/wasinn", "component/wasinn/nnwit", "component/wasinn/nnwitx", "gen/...", wazero,
-			"internal/golden", "internal/onnxtest", "internal/pkgfetch", "internal/testenv")},
+			"internal/golden", "internal/onnxdata", "internal/onnxtest", "internal/pkgfetch", "internal/testenv")},
 
 		// Helpers, which know nothing of the rest.
 		{"internal/archtest", nil},
