@@ -43,8 +43,9 @@ check: ## the whole pre-flight: format, vet, staticcheck, generated code, tidy, 
 	@git diff --exit-code --stat || { echo "check: generated files or go.mod differ from what is committed"; exit 1; }
 
 .PHONY: generate
-generate: ## write gen/ from the texts under wit/
+generate: ## write gen/ from the texts under wit/, and the assembly from its generators
 	$(GO) run ./cmd/witgen
+	$(GO) generate ./backends/gorgonia/...
 
 .PHONY: bench
 bench: runtime ## run the benchmarks (BENCH=regexp), each beside its floor
