@@ -1,0 +1,33 @@
+// Package gemm multiplies matrices of float32, for matrix products and convolutions.
+//
+// A product takes what follows it along: scale, bias by row or column, another
+// matrix added, an activation, and any function of finished rows. Operands are
+// slices with a distance between rows, as they are or transposed. Weights are
+// packed once, by [PackA] or [PackB], and shared by every computation; a
+// convolution gives its columns as a [Packer], without ever having the matrix of
+// them in memory.
+//
+//	w := gemm.PackB(k, n, weights, n, false) // once
+//	gemm.Gemm(threads, y, n, m, n, k,
+//		gemm.A{Data: x, LD: k},
+//		gemm.B{Packed: w},
+//		gemm.Epilogue{BiasCol: bias, Activation: gemm.ReLU})
+//
+// # How it works
+//
+// A micro-kernel computes a tile of the result, of 14 by 32 elements with AVX-512
+// and 6 by 16 with AVX2, whose sums stay in registers. There is one for every
+// height, so that rows are cut in tiles of nearly equal heights and none is padded;
+// columns that are missing at the right are masked. Strides are general: a tile
+// reads A where it is, and B too when few tiles of rows need it. Otherwise B is
+// copied into panels as wide as a tile, in which each row follows the one before.
+//
+// Tiles are the tasks of package pool. k is cut in blocks for the first-level
+// cache, columns for the second.
+//
+// The assembly is written by the programs in the folder asm, with avo; change those
+// and run go generate. With the build tag purego, and on processors without AVX2,
+// a kernel in plain Go is used.
+package gemm
+
+//go:generate go run -C asm . -out ../tile_amd64.s

@@ -1,0 +1,390 @@
+package gemm
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/wasinn/wasinn/backends/gorgonia/internal/pool"
+)
+
+// A is the left operand of a product, m by k: Packed, or else Data.
+type A struct {
+	Packed *PackedA
+	// Data holds the rows of A, or of its transpose where Trans is true, LD elements apart.
+	Data  []float32
+	LD    int
+	Trans bool
+}
+
+// B is the right operand of a product, k by n: Packed, or else Packer, or else Data.
+type B struct {
+	Packed *PackedB
+	Packer Packer
+	// Data holds the rows of B, or of its transpose where Trans is true, LD elements apart.
+	Data  []float32
+	LD    int
+	Trans bool
+}
+
+func (a *A) check(m, k int) {
+	switch {
+	case a.Packed != nil:
+		if a.Packed.m != m || a.Packed.k != k {
+			panic(fmt.Sprintf("gemm: A was packed as %d by %d and is used as %d by %d", a.Packed.m, a.Packed.k, m, k))
+		}
+	case a.Trans:
+		checkMatrix("the transpose of A", a.Data, k, m, a.LD)
+	default:
+		checkMatrix("A", a.Data, m, k, a.LD)
+	}
+}
+
+func (b *B) check(k, n int) {
+	switch {
+	case b.Packed != nil:
+		if b.Packed.k != k || b.Packed.n != n {
+			panic(fmt.Sprintf("gemm: B was packed as %d by %d and is used as %d by %d", b.Packed.k, b.Packed.n, k, n))
+		}
+	case b.Packer != nil:
+	case b.Trans:
+		checkMatrix("the transpose of B", b.Data, n, k, b.LD)
+	default:
+		checkMatrix("B", b.Data, k, n, b.LD)
+	}
+}
+
+// Activation is a function that the product applies to its elements while they are
+// in registers. NaN stays NaN under each.
+type Activation uint8
+
+const (
+	None      Activation = iota
+	ReLU                 // max(x, 0)
+	Clip                 // min(max(x, Lo), Hi)
+	LeakyReLU            // x, or Slope * x for x < 0
+)
+
+// Epilogue is what happens to the product on its way to the result, in the order of
+// the fields. The zero Epilogue does nothing.
+type Epilogue struct {
+	// Scale multiplies the product by Alpha.
+	Scale bool
+	Alpha float32
+
+	BiasRow []float32 // added to each element of its row: m values, or nil
+	BiasCol []float32 // added to each element of its column: n values, or nil
+
+	// C is added Beta times where it is not nil: m by n with rows LDC elements
+	// apart, 0 for one row that is added to all. It may be the result itself, and
+	// overlaps it in no other way.
+	C    []float32
+	LDC  int
+	Beta float32
+
+	Activation    Activation
+	Lo, Hi, Slope float32
+
+	// Post is called last where it is not nil, for parts of rows that together are
+	// the result, while they are in the cache, by several goroutines at once.
+	Post func(row []float32)
+}
+
+func (e *Epilogue) check(m, n int) {
+	if e.BiasRow != nil && len(e.BiasRow) < m {
+		panic(fmt.Sprintf("gemm: %d values of bias for %d rows", len(e.BiasRow), m))
+	}
+	if e.BiasCol != nil && len(e.BiasCol) < n {
+		panic(fmt.Sprintf("gemm: %d values of bias for %d columns", len(e.BiasCol), n))
+	}
+	if e.C != nil && e.LDC == 0 {
+		checkMatrix("C", e.C, min(m, 1), n, n)
+	} else if e.C != nil {
+		checkMatrix("C", e.C, m, n, e.LDC)
+	}
+}
+
+// Gemm computes dst = activation(alpha * A * B + bias + beta * C) for an m by k
+// matrix A and a k by n matrix B, on the threads of p. Rows of dst begin ldd
+// elements apart; what is between them is not touched. With k of 0 the product is 0.
+//
+// Sums are taken in float32, in an order that depends on the shapes and the
+// processor and not on the number of threads. Every element of A meets its
+// elements of B, so that NaN and Inf propagate as IEEE 754 says.
+//
+// dst overlaps neither A nor B. Gemm panics where a slice is too short for the
+// shape, or where operands were packed for another one.
+func Gemm(p *pool.Pool, dst []float32, ldd, m, n, k int, a A, b B, e Epilogue) {
+	gemm(best, p, dst, ldd, m, n, k, &a, &b, &e)
+}
+
+func gemm(kern *kernel, p *pool.Pool, dst []float32, ldd, m, n, k int, a *A, b *B, e *Epilogue) {
+	checkMatrix("the result", dst, m, n, ldd)
+	if k < 0 {
+		panic(fmt.Sprintf("gemm: k is %d", k))
+	}
+	a.check(m, k)
+	b.check(k, n)
+	e.check(m, n)
+	if m == 0 || n == 0 {
+		return
+	}
+	j := jobs.Get().(*job)
+	j.kern, j.pool = kern, p
+	j.dst, j.ldd, j.m, j.n, j.k = dst, ldd, m, n, k
+	j.a, j.b, j.e = *a, *b, *e
+	j.run()
+	*j = job{packed: j.packed}
+	jobs.Put(j)
+}
+
+// The sizes of blocks, in elements unless said otherwise.
+const (
+	// packedLimit is the size of the buffer for panels of a B that is not packed
+	// beforehand. All threads share it.
+	packedLimit = 1 << 20
+	// colBlock is how many columns of B a block of k by columns has, so that the
+	// block stays in the second-level cache while tiles of A pass by.
+	colBlock = 512
+	// grainOps is the least work, in multiplications, for which a thread is asked to help.
+	grainOps = 1 << 17
+	// grainPack is the least number of elements that a thread is asked to pack.
+	grainPack = 1 << 14
+)
+
+// job is one call of Gemm.
+type job struct {
+	kern      *kernel
+	pool      *pool.Pool
+	dst       []float32
+	ldd       int
+	m, n, k   int
+	a         A
+	b         B
+	e         Epilogue
+	rowPanels int
+	packing   bool // B is packed on the way
+
+	// The part of B that is being multiplied: panels q0 to q1 for steps k0 to k1.
+	q0, q1, k0, k1 int
+	packed         []float32 // that part, where packing; it stays with the job
+
+	rowBlocks, colBlocks int // tasks that the product with that part is cut in
+}
+
+var jobs = sync.Pool{New: func() any { return new(job) }}
+
+// run multiplies part after part of B: all of it at once, unless it is packed on
+// the way and does not fit the buffer.
+func (j *job) run() {
+	kern := j.kern
+	j.rowPanels = kern.rowPanels(j.m)
+	panels := kern.colPanels(j.n)
+	j.packing = j.needPack()
+	kPart, panelsPart := j.k, panels
+	if j.packing {
+		kPart = min(j.k, packedLimit/kern.cols)
+		panelsPart = max(1, packedLimit/(kern.cols*max(kPart, 1)))
+	}
+	for j.q0 = 0; j.q0 < panels; j.q0 = j.q1 {
+		j.q1 = min(j.q0+panelsPart, panels)
+		for j.k0 = 0; ; j.k0 = j.k1 {
+			j.k1 = min(j.k0+kPart, j.k)
+			j.part()
+			if j.k1 == j.k {
+				break
+			}
+		}
+	}
+}
+
+// needPack says whether B is copied to panels before it is multiplied. A plain B
+// that few tiles read is cheaper to read where it is.
+func (j *job) needPack() bool {
+	if j.b.Packed != nil || j.k == 0 {
+		return false
+	}
+	return j.b.Packer != nil || j.b.Trans || j.rowPanels > 2
+}
+
+func (j *job) part() {
+	panels, depth := j.q1-j.q0, j.k1-j.k0
+	if j.packing {
+		size := depth * j.kern.cols
+		if need := panels * size; cap(j.packed) < need {
+			j.packed = aligned(need)
+		}
+		j.pool.Run(panels, grainPack/max(size, 1), (*packStep)(j))
+	}
+	j.cut(j.m * max(depth, 1) * min(panels*j.kern.cols, j.n))
+	j.pool.Run(j.rowBlocks*j.colBlocks, 1, j)
+}
+
+// cut chooses the tasks for so many multiplications. Rows are cut first, since
+// each task reads the part of B that it needs once for every tile of rows.
+func (j *job) cut(ops int) {
+	j.rowBlocks, j.colBlocks = 1, 1
+	threads := j.pool.Threads()
+	if threads == 1 || ops < 2*grainOps {
+		return
+	}
+	tasks := min(4*threads, ops/grainOps)
+	j.rowBlocks = min(tasks, j.rowPanels)
+	j.colBlocks = min((tasks-1)/j.rowBlocks+1, j.q1-j.q0)
+}
+
+// packStep is a job whose body packs panels of B.
+type packStep job
+
+// Do packs panels q0+lo to q0+hi.
+func (s *packStep) Do(lo, hi int) {
+	cols, depth := s.kern.cols, s.k1-s.k0
+	for q := lo; q < hi; q++ {
+		j0 := (s.q0 + q) * cols
+		s.b.packPanel(s.kern, s.packed[q*cols*depth:][:cols*depth], s.k0, depth, j0, min(cols, s.n-j0))
+	}
+}
+
+// Do computes tasks lo to hi of the part.
+func (j *job) Do(lo, hi int) {
+	t := tiles.Get().(*tile)
+	panels := j.q1 - j.q0
+	for i := lo; i < hi; i++ {
+		r, c := i%j.rowBlocks, i/j.rowBlocks
+		j.block(t,
+			r*j.rowPanels/j.rowBlocks, (r+1)*j.rowPanels/j.rowBlocks,
+			j.q0+c*panels/j.colBlocks, j.q0+(c+1)*panels/j.colBlocks)
+	}
+	*t = tile{}
+	tiles.Put(t)
+}
+
+// tiles recycles the arguments of micro-kernels, which are called by pointers to
+// functions, so that their arguments would be allocated each time.
+var tiles = sync.Pool{New: func() any { return new(tile) }}
+
+// block multiplies row panels p0 to p1 by column panels q0 to q1, for the steps of the part.
+func (j *job) block(t *tile, p0, p1, q0, q1 int) {
+	group := max(1, colBlock/j.kern.cols)
+	for q := q0; q < q1; q += group {
+		qEnd := min(q+group, q1)
+		for k0 := j.k0; ; {
+			depth := j.nextDepth(k0)
+			for p := p0; p < p1; p++ {
+				j.row(t, p, q, qEnd, k0, depth)
+			}
+			if k0 += depth; k0 >= j.k1 {
+				break
+			}
+		}
+	}
+}
+
+// nextDepth returns how many steps the block that begins at k0 has: the rest of
+// the part is cut evenly in as few blocks as kc allows.
+func (j *job) nextDepth(k0 int) int {
+	rest := j.k1 - k0
+	blocks := (rest + j.kern.kc - 1) / j.kern.kc
+	if blocks <= 1 {
+		return rest
+	}
+	return (rest/blocks + 3) &^ 3
+}
+
+// row multiplies row panel p by column panels q0 to q1, for depth steps from k0.
+func (j *job) row(t *tile, p, q0, q1, k0, depth int) {
+	kern := j.kern
+	i0, rows := rowPanel(j.m, j.rowPanels, p)
+	t.k = uintptr(depth)
+	t.rows = uint32(rows)
+	j.setA(t, i0, rows, k0)
+	t.cRow = uintptr(j.ldd) * 4
+	j.setEpilogue(t, i0, k0 == 0, k0+depth == j.k)
+	for q := q0; q < q1; q++ {
+		j0 := q * kern.cols
+		cols := min(kern.cols, j.n-j0)
+		t.setCols(kern, cols)
+		j.setB(t, q, k0)
+		t.c = at(j.dst, i0*j.ldd+j0)
+		if t.flags&flagRes != 0 {
+			t.res = at(j.e.C, i0*j.e.LDC+j0)
+		}
+		if t.flags&flagBiasCol != 0 {
+			t.biasCol = at(j.e.BiasCol, j0)
+		}
+		kern.tiles[(cols-1)/kern.width][rows-1](t)
+	}
+	if j.e.Post != nil && k0+depth == j.k {
+		first, end := q0*kern.cols, min(q1*kern.cols, j.n)
+		for i := i0; i < i0+rows; i++ {
+			j.e.Post(j.dst[i*j.ldd+first : i*j.ldd+end])
+		}
+	}
+}
+
+// setA points t at the rows of A from i0, at step k0.
+func (j *job) setA(t *tile, i0, rows, k0 int) {
+	switch a := &j.a; {
+	case a.Packed != nil:
+		t.a, t.aRow, t.aStep = at(a.Packed.data, i0*j.k+k0*rows), 4, uintptr(rows)*4
+	case a.Trans:
+		t.a, t.aRow, t.aStep = at(a.Data, k0*a.LD+i0), 4, uintptr(a.LD)*4
+	default:
+		t.a, t.aRow, t.aStep = at(a.Data, i0*a.LD+k0), uintptr(a.LD)*4, 4
+	}
+}
+
+// setB points t at panel q of B, at step k0.
+func (j *job) setB(t *tile, q, k0 int) {
+	cols := j.kern.cols
+	switch b := &j.b; {
+	case j.packing:
+		t.b, t.bStep = at(j.packed, (q-j.q0)*cols*(j.k1-j.k0)+(k0-j.k0)*cols), uintptr(cols)*4
+	case b.Packed != nil:
+		t.b, t.bStep = at(b.Packed.data, q*cols*j.k+k0*cols), uintptr(cols)*4
+	default:
+		t.b, t.bStep = at(b.Data, k0*b.LD+q*cols), uintptr(b.LD)*4
+	}
+}
+
+// setEpilogue sets what the first and the last block of k do besides adding to
+// what the blocks before have left. C comes first of all, since it may be the
+// result itself.
+func (j *job) setEpilogue(t *tile, i0 int, first, last bool) {
+	e := &j.e
+	t.flags = 0
+	if e.Scale {
+		t.flags |= flagAlpha
+		t.alpha = e.Alpha
+	}
+	if !first {
+		t.flags |= flagAccumulate
+	}
+	if first && e.BiasRow != nil {
+		t.flags |= flagBiasRow
+		t.biasRow = at(e.BiasRow, i0)
+	}
+	if first && e.BiasCol != nil {
+		t.flags |= flagBiasCol
+	}
+	if first && e.C != nil {
+		t.flags |= flagRes
+		t.beta, t.resRow = e.Beta, uintptr(e.LDC)*4
+	}
+	if last {
+		t.setActivation(e)
+	}
+}
+
+func (t *tile) setActivation(e *Epilogue) {
+	switch e.Activation {
+	case ReLU:
+		t.flags |= flagLo
+		t.lo = 0
+	case Clip:
+		t.flags |= flagLo | flagHi
+		t.lo, t.hi = e.Lo, e.Hi
+	case LeakyReLU:
+		t.flags |= flagLeaky
+		t.slope = e.Slope
+	}
+}

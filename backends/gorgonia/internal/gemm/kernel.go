@@ -1,0 +1,31 @@
+package gemm
+
+// kernel is a micro-kernel for one instruction set, in all its sizes.
+type kernel struct {
+	name  string
+	rows  int // of the largest tile
+	cols  int // of the largest tile, and of a packed panel of B
+	width int // columns of a vector: a tile takes a whole number of them
+	kc    int // the steps of k for which a panel of A fits the first-level cache, and several of B the second
+	// tiles are the functions for each number of vectors and of rows, both less one.
+	tiles [][]func(*tile)
+}
+
+// best is the fastest kernel that this machine can run.
+var best = kernels()[0]
+
+// rowPanels says in how many tiles m rows are cut. Their heights differ by one at most.
+func (kern *kernel) rowPanels(m int) int { return (m + kern.rows - 1) / kern.rows }
+
+// rowPanel returns the first row and the height of tile p of the panels tiles of m rows.
+func rowPanel(m, panels, p int) (first, rows int) {
+	first = p*(m/panels) + min(p, m%panels)
+	rows = m / panels
+	if p < m%panels {
+		rows++
+	}
+	return first, rows
+}
+
+// colPanels says in how many panels n columns are cut, each full but the last.
+func (kern *kernel) colPanels(n int) int { return (n + kern.cols - 1) / kern.cols }

@@ -1,0 +1,23 @@
+//go:build !purego
+
+package gemm
+
+import "golang.org/x/sys/cpu"
+
+var (
+	kernelAVX512 = &kernel{name: "avx512", rows: 14, cols: 32, width: 16, kc: 256, tiles: tiles512}
+	kernelAVX2   = &kernel{name: "avx2", rows: 6, cols: 16, width: 8, kc: 256, tiles: tiles2}
+)
+
+// kernels lists what this machine can run, the fastest first. The flags of
+// package cpu include that the system saves the registers.
+func kernels() []*kernel {
+	var list []*kernel
+	if cpu.X86.HasAVX512F {
+		list = append(list, kernelAVX512)
+	}
+	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
+		list = append(list, kernelAVX2)
+	}
+	return append(list, kernelGo)
+}

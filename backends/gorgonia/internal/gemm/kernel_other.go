@@ -1,0 +1,6 @@
+//go:build purego || !amd64
+
+package gemm
+
+// kernels lists what this machine can run, the fastest first.
+func kernels() []*kernel { return []*kernel{kernelGo} }

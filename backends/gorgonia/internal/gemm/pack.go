@@ -1,0 +1,169 @@
+package gemm
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// PackedA is a left operand in the order in which the kernels read it: for each
+// tile of rows, the columns one after the other. It does not change, and may be
+// used by several goroutines at once.
+type PackedA struct {
+	kern *kernel
+	m, k int
+	data []float32
+}
+
+// PackA copies the m by k matrix a, or the transpose of the k by m matrix a where
+// transA is true. Rows of a begin lda elements apart.
+//
+// It panics where a is too short.
+func PackA(m, k int, a []float32, lda int, transA bool) *PackedA {
+	return packA(best, m, k, a, lda, transA)
+}
+
+func packA(kern *kernel, m, k int, a []float32, lda int, transA bool) *PackedA {
+	src := A{Data: a, LD: lda, Trans: transA}
+	src.check(m, k)
+	p := &PackedA{kern: kern, m: m, k: k, data: aligned(m * k)}
+	if m == 0 || k == 0 {
+		return p
+	}
+	panels := kern.rowPanels(m)
+	for i := range panels {
+		first, rows := rowPanel(m, panels, i)
+		packAPanel(p.data[first*k:], &src, first, rows, 0, k)
+	}
+	return p
+}
+
+// Bytes says how much memory p keeps.
+func (p *PackedA) Bytes() int { return cap(p.data) * 4 }
+
+// packAPanel writes rows rows of a from row i0 and steps k0 to k0+kc, column after column.
+func packAPanel(dst []float32, a *A, i0, rows, k0, kc int) {
+	if a.Trans {
+		for p := range kc {
+			copy(dst[p*rows:(p+1)*rows], a.Data[(k0+p)*a.LD+i0:])
+		}
+		return
+	}
+	for r := range rows {
+		src := a.Data[(i0+r)*a.LD+k0:][:kc]
+		out := dst[r : (kc-1)*rows+r+1]
+		for p, v := range src {
+			out[p*rows] = v
+		}
+	}
+}
+
+// PackedB is a right operand in the order in which the kernels read it: panels of
+// as many columns as a tile has, each row after row. It does not change, and may
+// be used by several goroutines at once.
+type PackedB struct {
+	kern *kernel
+	k, n int
+	data []float32
+}
+
+// PackB copies the k by n matrix b, or the transpose of the n by k matrix b where
+// transB is true. Rows of b begin ldb elements apart.
+//
+// It panics where b is too short.
+func PackB(k, n int, b []float32, ldb int, transB bool) *PackedB {
+	return packB(best, k, n, b, ldb, transB)
+}
+
+func packB(kern *kernel, k, n int, b []float32, ldb int, transB bool) *PackedB {
+	src := B{Data: b, LD: ldb, Trans: transB}
+	src.check(k, n)
+	panels := kern.colPanels(n)
+	p := &PackedB{kern: kern, k: k, n: n, data: aligned(panels * kern.cols * k)}
+	if k == 0 {
+		return p
+	}
+	for q := range panels {
+		src.packPanel(kern, p.data[q*kern.cols*k:][:kern.cols*k], 0, k, q*kern.cols, min(kern.cols, n-q*kern.cols))
+	}
+	return p
+}
+
+// Bytes says how much memory p keeps.
+func (p *PackedB) Bytes() int { return cap(p.data) * 4 }
+
+// A Packer makes a right operand while the product asks for it, piece by piece, as
+// a convolution does with the columns of its input.
+type Packer interface {
+	// PackPanel writes rows k0 to k0+kc and columns j0 to j0+nv of the matrix:
+	//
+	//	dst[p*nr+j] = B[k0+p][j0+j]    0 <= p < kc, 0 <= j < nv
+	//	dst[p*nr+j] = 0                0 <= p < kc, nv <= j < nr
+	//
+	// dst has kc*nr elements, whose content is undefined before. nr depends on the
+	// processor (32, 16 or 4 at present), j0 is a multiple of it, and nv is less
+	// than nr in the last panel only. Several goroutines call it at once.
+	PackPanel(dst []float32, k0, kc, j0, nv, nr int)
+}
+
+// packPanel is PackPanel for any operand that is not packed already.
+func (b *B) packPanel(kern *kernel, dst []float32, k0, kc, j0, nv int) {
+	nr := kern.cols
+	switch {
+	case b.Packer != nil:
+		b.Packer.PackPanel(dst[:kc*nr:kc*nr], k0, kc, j0, nv, nr)
+	case b.Trans:
+		packTransposed(dst, b.Data[j0*b.LD+k0:], b.LD, kc, nv, nr)
+	default:
+		packRows(dst, b.Data[k0*b.LD+j0:], b.LD, kc, nv, nr)
+	}
+}
+
+// packRows copies kc rows of nv elements to rows of nr.
+func packRows(dst, src []float32, ld, kc, nv, nr int) {
+	for p := range kc {
+		row := dst[p*nr : (p+1)*nr]
+		copy(row, src[p*ld:][:nv])
+		clear(row[nv:])
+	}
+}
+
+// packTransposed copies nv rows of kc elements to columns of kc rows of nr.
+func packTransposed(dst, src []float32, ld, kc, nv, nr int) {
+	for j := range nv {
+		out := dst[j : (kc-1)*nr+j+1]
+		for p, v := range src[j*ld:][:kc] {
+			out[p*nr] = v
+		}
+	}
+	if nv < nr {
+		for p := range kc {
+			clear(dst[p*nr+nv : (p+1)*nr])
+		}
+	}
+}
+
+// alignment of packed data in elements: one cache line, so that no vector of a panel straddles two.
+const alignment = 16
+
+// aligned returns n elements, all 0, at a multiple of a cache line.
+func aligned(n int) []float32 {
+	s := make([]float32, n+alignment-1)
+	skip := -int(uintptr(unsafe.Pointer(unsafe.SliceData(s)))/4) & (alignment - 1)
+	return s[skip:][:n]
+}
+
+// checkMatrix panics unless data holds rows rows of cols elements, ld apart.
+func checkMatrix(name string, data []float32, rows, cols, ld int) {
+	if rows < 0 || cols < 0 || ld < 0 {
+		panic(fmt.Sprintf("gemm: %s is %d by %d with rows %d apart, which is negative", name, rows, cols, ld))
+	}
+	if rows == 0 || cols == 0 {
+		return
+	}
+	if rows > 1 && ld < cols {
+		panic(fmt.Sprintf("gemm: rows of %s have %d elements and begin %d apart", name, cols, ld))
+	}
+	if cols > len(data) || rows > 1 && rows-1 > (len(data)-cols)/ld {
+		panic(fmt.Sprintf("gemm: %s has %d elements, too few for %d by %d with rows %d apart", name, len(data), rows, cols, ld))
+	}
+}
