@@ -2,34 +2,26 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
 
 	"github.com/wasinn/wasinn/backends"
+	"github.com/wasinn/wasinn/backends/gorgonia"
 	"github.com/wasinn/wasinn/backends/onnxruntime"
 	"github.com/wasinn/wasinn/graphreg"
 )
 
 // This file alone knows which engines there are. ONNX Runtime needs cgo; built
-// without, its package says so when it is used.
-
-// coming are engines that this build does not have yet, by the name that
-// --backend will take.
-var coming = map[string]string{
-	"gorgonia": "the gorgonia backend is not in this build: it is to come; use --backend onnxruntime",
-}
+// without, its package says so when it is used, and the automatic choice goes on to
+// Gorgonia, which needs nothing.
 
 // backendNames are the words that --backend takes, besides auto.
-func backendNames() []string { return []string{onnxruntime.Name, "gorgonia"} }
+func backendNames() []string { return []string{onnxruntime.Name, gorgonia.Name} }
 
 // checkBackend says what is wrong with the name of an engine, which may be empty.
 func checkBackend(name string) error {
-	if text, ok := coming[name]; ok {
-		return errors.New(text)
-	}
 	if name == "" || name == backends.Auto || slices.Contains(backendNames(), name) {
 		return nil
 	}
@@ -54,6 +46,9 @@ func (f *nnFlags) onnxConfig(a *app) (onnxruntime.Config, error) {
 	return cfg, nil
 }
 
+// goConfig is the configuration of the pure Go engine that the flags ask for.
+func (f *nnFlags) goConfig() gorgonia.Config { return gorgonia.Config{IntraOpThreads: f.intraOp} }
+
 // engines makes the set that the flags describe. No library is loaded before
 // the first model is.
 func (f *nnFlags) engines(a *app) (*backends.Set, error) {
@@ -65,10 +60,14 @@ func (f *nnFlags) engines(a *app) (*backends.Set, error) {
 	if err != nil {
 		return nil, err
 	}
+	pure, err := gorgonia.New(f.goConfig())
+	if err != nil {
+		return nil, err
+	}
 	notice := func(s backends.Skip) {
 		fmt.Fprintf(a.stderr, "wasinn: using %s, since %s cannot run here: %v\n", s.Chosen, s.Skipped, s.Reason)
 	}
-	return backends.NewSet(ort).WithNotice(notice), nil
+	return backends.NewSet(ort, pure).WithNotice(notice), nil
 }
 
 // neural is what the flags say of neural networks, put together.

@@ -150,8 +150,6 @@ func TestUsageErrors(t *testing.T) {
 		{"an encoding that is not there", []string{"run", "--encoding-override", "zip", guest}, `encoding "zip"`},
 		{"a cache and none", []string{"run", "--cache", "x", "--no-cache", guest}, "are opposites"},
 		{"a backend that is not there", []string{"run", "--backend", "tract", guest}, `there is no backend "tract", expected auto, onnxruntime, gorgonia`},
-		{"a backend that is to come", []string{"run", "--backend", "gorgonia", guest}, "not in this build"},
-		{"a graph on a backend that is to come", []string{"run", "--graph", "d=m.onnx,backend=gorgonia", guest}, "not in this build"},
 		{"a GPU mode that is not there", []string{"run", "--gpu", "maybe", guest}, "not one of off, prefer, require"},
 		{"a GPU without an engine", []string{"run", "--gpu", "require", guest}, "no ONNX Runtime library"},
 		{"fewer threads than none", []string{"run", "--intra-op-threads", "-1", guest}, "--intra-op-threads -1: expected 0 to 1024"},

@@ -133,8 +133,12 @@ func (g *guest) program() string {
 }
 
 // warnOfMissingEngine says what to do when a guest that uses wasi-nn is about
-// to find no engine: what the guest itself is told may never be seen.
+// to find that the engine asked for is missing: what the guest itself is told may
+// never be seen.
 func (g *guest) warnOfMissingEngine() {
+	if g.flags.backend != onnxruntime.Name {
+		return
+	}
 	cfg, err := g.flags.onnxConfig(g.app)
 	if err != nil {
 		return

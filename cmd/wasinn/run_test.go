@@ -172,7 +172,7 @@ func TestCacheIsKeptOrExcused(t *testing.T) {
 
 func TestMissingEngineIsSaid(t *testing.T) {
 	apart(t)
-	r := command(t, "run", "--registry", "../../guests/models", "--dir-ro", "../../guests::guests",
+	r := command(t, "run", "--backend", "onnxruntime", "--registry", "../../guests/models", "--dir-ro", "../../guests::guests",
 		"../../guests/prebuilt/c-digits.p1.wasm", "name", "digits", "guests/pictures/7.pgm")
 	if r.code != 1 || !strings.Contains(r.stderr, "no ONNX Runtime library at") {
 		t.Errorf("%+v", r)

@@ -189,7 +189,7 @@ func TestParseRefusesAModelCutShortAnywhere(t *testing.T) {
 // of others go through Parse when testsuite loads them.)
 func TestParseTakesTheProjectsModels(t *testing.T) {
 	var files []string
-	for _, pattern := range []string{"../../../../guests/models/*/model.onnx", "../../../../testsuite/echo/models/*/model.onnx"} {
+	for _, pattern := range []string{"../../../guests/models/*/model.onnx", "../../../testsuite/echo/models/*/model.onnx"} {
 		found, err := filepath.Glob(pattern)
 		if err != nil || len(found) == 0 {
 			t.Fatalf("no models like %s: %v", pattern, err)

@@ -113,6 +113,15 @@ func packedBytes(t tensor.Type, count int) int {
 	return (count*tensor.BitSize(t) + 7) / 8
 }
 
+// PackedBytes is how many bytes the raw data of a tensor have. It is an error when the
+// shape is not in order.
+func PackedBytes(t tensor.Type, shape []int) (int, error) {
+	if _, err := tensor.Bytes(t, shape); err != nil {
+		return 0, err
+	}
+	return packedBytes(t, tensor.Size(shape)), nil
+}
+
 // Unpack makes a tensor of bytes as ONNX packs them.
 func Unpack(t tensor.Type, shape []int, raw []byte) (*tensor.Tensor, error) {
 	count, err := tensor.Count(shape)

@@ -227,3 +227,9 @@ func (w *Weights) Own(t *tensor.Tensor) {
 	}
 	w.own[t] = true
 }
+
+// Begin readies the run for another computation.
+func (r *Run) Begin() {
+	r.used, r.Depth = 0, 0
+	r.Reset()
+}
