@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"github.com/wasinn/wasinn/backends/gorgonia/internal/pool"
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/tensor"
 )
 
@@ -23,16 +24,11 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("it takes %d bytes of memory, at most %d are allowed: a larger limit can be set", e.Needs, e.Limit)
 }
 
-// Loop runs body over pieces of [0, n), at once where there are threads for it.
-type Loop interface {
-	For(n, grain int, body func(lo, hi int))
-}
-
 // Run is one computation, as operators see it. It belongs to one goroutine; the
 // bodies of its loops run on others, too.
 type Run struct {
-	// Threads runs loops; nil runs them on the caller's goroutine.
-	Threads Loop
+	// Threads runs loops, and leaves out what is left of them when the run is stopped.
+	Threads *pool.Pool
 	// Limit is how many bytes of memory a run may take, 0 for no limit.
 	Limit int64
 	// Depth counts the graphs around the one that runs.
@@ -44,12 +40,13 @@ type Run struct {
 	lent [][]uint64 // scratch that the running node has
 }
 
-// NewRun makes a run that ends when stop is set, which may be nil.
-func NewRun(threads Loop, limit int64, stop *atomic.Bool) *Run {
+// NewRun makes a run on the threads of a pool, which may be nil. It ends when stop is
+// set, which may be nil too.
+func NewRun(threads *pool.Pool, limit int64, stop *atomic.Bool) *Run {
 	if stop == nil {
 		stop = new(atomic.Bool)
 	}
-	return &Run{Threads: threads, Limit: limit, stop: stop}
+	return &Run{Threads: threads.WithStop(stop), Limit: limit, stop: stop}
 }
 
 // Stopped says whether the run is to end. Loops ask for it at least once in a
@@ -67,33 +64,10 @@ func (r *Run) Err() error {
 	return nil
 }
 
-// For runs body over pieces of [0, n) of about grain elements, or more, and skips
-// what is left when the run is stopped. Bodies run at once; each element is in one
+// For runs body over pieces of [0, n) of at least grain elements, but for the last, and
+// skips what is left when the run is stopped. Bodies run at once; each element is in one
 // piece.
-func (r *Run) For(n, grain int, body func(lo, hi int)) {
-	if n <= 0 {
-		return
-	}
-	grain = max(grain, 1)
-	if n <= grain {
-		if !r.stop.Load() {
-			body(0, n)
-		}
-		return
-	}
-	stoppable := func(lo, hi int) {
-		if !r.stop.Load() {
-			body(lo, hi)
-		}
-	}
-	if r.Threads != nil {
-		r.Threads.For(n, grain, stoppable)
-		return
-	}
-	for lo := 0; lo < n; lo += grain {
-		stoppable(lo, min(n, lo+grain))
-	}
-}
+func (r *Run) For(n, grain int, body func(lo, hi int)) { r.Threads.For(n, grain, body) }
 
 // Take counts bytes towards the limit.
 func (r *Run) Take(bytes int64) error {

@@ -22,10 +22,11 @@ type loop struct {
 	body    Body
 
 	next     atomic.Int64  // the first chunk that nobody has taken
-	done     atomic.Int64  // chunks finished, or left out after a panic
+	done     atomic.Int64  // chunks finished, or left out after a panic or a stop
 	finished chan struct{} // gets one value when done reaches chunks
 	holders  atomic.Int32
 
+	stop    *atomic.Bool // leaves out chunks when set; may be nil
 	failed  atomic.Bool
 	failure any // written by the one that set failed, before it counts its chunk as done
 }
@@ -45,7 +46,7 @@ func newLoop(n, size int, body Body) *loop {
 
 func (l *loop) release() {
 	if l.holders.Add(-1) == 0 {
-		l.body, l.failure = nil, nil
+		l.body, l.failure, l.stop = nil, nil, nil
 		loops.Put(l)
 	}
 }
@@ -83,7 +84,7 @@ func (l *loop) runUntilPanic() (end bool) {
 		if i >= l.chunks {
 			return true
 		}
-		if !l.failed.Load() {
+		if !l.failed.Load() && (l.stop == nil || !l.stop.Load()) {
 			lo := int(i) * l.size
 			running = true
 			l.body.Do(lo, min(lo+l.size, l.n))

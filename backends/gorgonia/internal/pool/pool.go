@@ -21,6 +21,10 @@ import (
 	"sync/atomic"
 )
 
+// stoppableChunks is chunksPerThread of loops that can be stopped, which look whether
+// they are between chunks.
+const stoppableChunks = 32
+
 // chunksPerThread is how finely a loop is cut beyond one chunk a thread, so that
 // threads which the system slows down leave work to the others.
 const chunksPerThread = 4
@@ -34,6 +38,9 @@ type Pool struct {
 	tokens  chan *loop // invitations to help with a loop; nil tells a worker to end
 	start   sync.Once
 	workers int // set by start
+
+	root *Pool        // whose threads this one uses; nil for its own
+	stop *atomic.Bool // ends loops when it is set; nil for never
 }
 
 // New returns a pool whose loops use up to n threads, the calling goroutine
@@ -46,8 +53,26 @@ func New(n int) *Pool {
 	return &Pool{threads: n, tokens: make(chan *loop, 4*n)}
 }
 
+// WithStop returns a Pool with the threads of p whose loops leave out what they have
+// not begun once stop is set. It is closed by closing p.
+func (p *Pool) WithStop(stop *atomic.Bool) *Pool {
+	if p == nil {
+		p = single
+	}
+	if p.root != nil {
+		p = p.root
+	}
+	return &Pool{root: p, stop: stop}
+}
+
+// single is the pool of loops that run inline.
+var single = New(1)
+
 // Threads says how many threads one loop may use, at least 1.
 func (p *Pool) Threads() int {
+	if p != nil && p.root != nil {
+		p = p.root
+	}
 	if p == nil || p.closed.Load() {
 		return 1
 	}
@@ -58,7 +83,7 @@ func (p *Pool) Threads() int {
 // are running finish, and later ones run inline. A pool that is dropped without
 // Close keeps its sleeping workers.
 func (p *Pool) Close() {
-	if p == nil || p.closed.Swap(true) {
+	if p == nil || p.root != nil || p.closed.Swap(true) {
 		return
 	}
 	p.start.Do(func() {}) // workers that have not started never will
@@ -92,20 +117,35 @@ func (p *Pool) Run(n, grain int, body Body) {
 	if n <= 0 {
 		return
 	}
-	threads := p.Threads()
-	size := max(grain, 1, (n-1)/(threads*chunksPerThread)+1)
+	threads, per, stop, root := p.Threads(), chunksPerThread, (*atomic.Bool)(nil), p
+	if p != nil && p.stop != nil {
+		per, stop, root = stoppableChunks, p.stop, p.root
+	}
+	size := max(grain, 1, (n-1)/(threads*per)+1)
 	if threads == 1 || n <= size {
-		body.Do(0, n)
+		inline(n, size, body, stop)
 		return
 	}
-	p.start.Do(p.startWorkers)
+	root.start.Do(root.startWorkers)
 	l := newLoop(n, size, body)
-	p.invite(l, min(threads, int(l.chunks))-1)
+	l.stop = stop
+	root.invite(l, min(threads, int(l.chunks))-1)
 	l.run()
 	failure, failed := l.wait()
 	l.release()
 	if failed {
 		panic(failure)
+	}
+}
+
+// inline runs a loop on the caller's goroutine, in one piece when it cannot be stopped.
+func inline(n, size int, body Body, stop *atomic.Bool) {
+	if stop == nil {
+		body.Do(0, n)
+		return
+	}
+	for lo := 0; lo < n && !stop.Load(); lo += size {
+		body.Do(lo, min(lo+size, n))
 	}
 }
 

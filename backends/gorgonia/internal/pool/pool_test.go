@@ -231,3 +231,26 @@ func BenchmarkFor(b *testing.B) {
 		})
 	}
 }
+
+func TestLoopsOfAStoppedPoolLeaveOutWhatIsNotBegun(t *testing.T) {
+	for _, threads := range []int{1, 3} {
+		var stop atomic.Bool
+		p := New(threads)
+		defer p.Close()
+		q := p.WithStop(&stop)
+		var count atomic.Int64
+		q.For(1000, 1, func(lo, hi int) {
+			if count.Add(int64(hi-lo)) > 100 {
+				stop.Store(true)
+			}
+		})
+		if n := count.Load(); n <= 100 || n >= 1000 {
+			t.Errorf("%d threads: %d of 1000 were done", threads, n)
+		}
+		count.Store(0)
+		p.For(1000, 1, func(lo, hi int) { count.Add(int64(hi - lo)) })
+		if n := count.Load(); n != 1000 || q.Threads() != threads {
+			t.Errorf("the pool itself did %d of 1000, on %d threads", n, q.Threads())
+		}
+	}
+}
