@@ -65,9 +65,9 @@ component() {
   node toolchain/component.mjs "$T" "$wit" guest "$1" "$2"
 }
 
-# described_component CORE OUT: the same, of a command that has its imports' types in a section.
+# described_component CORE OUT [OPTION...]: the same, of a command that has its imports' types in a section.
 described_component() {
-  node toolchain/component.mjs "$T" "$wit" - "$1" "$2"
+  node toolchain/component.mjs "$T" "$wit" - "$@"
 }
 
 # native_component CORE OUT: make a component of a command whose C library calls WASI 0.2 itself.

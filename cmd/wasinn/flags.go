@@ -118,6 +118,7 @@ func (f *nnFlags) gpuMode() (onnxruntime.GPUMode, error) {
 // runFlags are those of wasinn run.
 type runFlags struct {
 	nnFlags
+	netFlags
 	dirs, mapDirs, env   []string
 	readOnlyDirs         []string
 	invoke               []string
@@ -140,6 +141,7 @@ const defaultTimeout = time.Hour
 
 func (f *runFlags) register(fs *pflag.FlagSet) {
 	f.nnFlags.register(fs)
+	f.netFlags.register(fs)
 	f.maxMemory, f.maxTensor = component.DefaultMemoryLimit, 1<<30
 	fs.StringArrayVar(&f.dirs, "dir", nil, "let the guest read and write a folder: `HOST[::GUEST]`; repeatable")
 	fs.StringArrayVar(&f.readOnlyDirs, "dir-ro", nil, "let the guest read a folder: `HOST[::GUEST]`; repeatable")
@@ -180,6 +182,9 @@ func (f *runFlags) check() error {
 	}
 	if _, err := graphreg.ParseEncoding(f.encodingOverride); err != nil {
 		return fmt.Errorf("--encoding-override: %w", err)
+	}
+	if _, err := f.netFlags.sockets(); err != nil {
+		return err
 	}
 	return f.nnFlags.check()
 }

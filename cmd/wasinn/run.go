@@ -30,7 +30,8 @@ func (a *app) runCommand() *cobra.Command {
 module, which gets WASI preview 1 and wasi_ephemeral_nn. Which of them it is, its
 first bytes tell. Flags stand before the guest; what follows it is the guest's.
 
-A guest sees nothing of the host but what flags grant: folders, variables, models.
+A guest sees nothing of the host but what flags grant: folders, variables, models, the
+network. What it is not granted of the network is refused as access-denied.
 
 The exit status is the guest's own, or
   1  wrong usage, or something of the host is missing
@@ -104,6 +105,9 @@ func (a *app) runGuest(ctx context.Context, f *runFlags, args []string) error {
 	if component.IsComponent(g.wasm) {
 		err = g.runComponent(ctx)
 	} else {
+		if f.netFlags.any() {
+			return errNoSockets
+		}
 		err = g.runModule(ctx)
 	}
 	var e *exitError

@@ -43,7 +43,11 @@ func (g *guest) runComponent(ctx context.Context) error {
 		return err
 	}
 	l := component.NewLinker(rt)
-	if err := wasip2.AddToLinker(l, g.preview2()); err != nil {
+	cfg, err := g.preview2()
+	if err != nil {
+		return err
+	}
+	if err := wasip2.AddToLinker(l, cfg); err != nil {
 		return err
 	}
 	if err := nnwit.AddToLinker(l, g.service); err != nil {
@@ -72,7 +76,7 @@ func usesNN(t *types.Component) bool {
 }
 
 // preview2 is what the flags grant, for a component.
-func (g *guest) preview2() wasip2.Config {
+func (g *guest) preview2() (wasip2.Config, error) {
 	a := g.app
 	args := g.args
 	if len(g.flags.invoke) == 1 && !strings.Contains(g.flags.invoke[0], "(") {
@@ -88,7 +92,8 @@ func (g *guest) preview2() wasip2.Config {
 	for _, m := range g.mounts {
 		cfg = cfg.WithDir(m.host, m.guest, m.readOnly)
 	}
-	return cfg
+	sockets, err := g.flags.sockets()
+	return cfg.WithSockets(sockets), err
 }
 
 // componentCall is one --invoke, or the program.

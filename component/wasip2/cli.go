@@ -63,7 +63,7 @@ func writer(w io.Writer) output {
 	if w == nil {
 		w = io.Discard
 	}
-	return writerOutput{w}
+	return writerOutput{w: w}
 }
 
 // terminal is a terminal, of which a guest can know no more than that it is one.

@@ -1,12 +1,22 @@
 // Package wasip2 gives components WASI 0.2: command line, standard streams,
-// clocks, random numbers and the directories that they are granted.
+// clocks, random numbers, and the directories and the network that they are
+// granted.
 //
 //	cfg := wasip2.NewConfig().WithArgs("guest", "x").WithStdout(os.Stdout).WithDir("data", "/data", true)
 //	err := wasip2.AddToLinker(l, cfg)
 //
 // A guest that was built for any 0.2.x finds its interfaces, also when it mixes
-// versions. Sockets and HTTP link; using them is refused with the error code
-// that their interfaces have for it.
+// versions.
+//
+// # The network
+//
+// Nothing of it is granted by default: sockets link, and answer access-denied.
+// [Config.WithSockets] grants addresses to connect to, addresses to listen on, and
+// names to look up. What is checked is the address that a socket is to use, at the
+// time it is used, and a name grants only public addresses. An instance has a
+// limited number of sockets and look-ups; what it sends waits in the system's
+// buffers and in one chunk of 64 KiB for each connection. Sockets need Linux or
+// macOS; elsewhere making one answers not-supported. HTTP requests are refused.
 package wasip2
 
 import (
@@ -30,6 +40,7 @@ type Config struct {
 	dirs     []preopen
 	now      func() time.Time
 	random   io.Reader
+	sockets  SocketPolicy
 }
 
 // preopen is one directory that a guest is granted.

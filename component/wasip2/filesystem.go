@@ -176,6 +176,7 @@ func (d *descriptor) AppendViaStream(context.Context) (fsResult[streams.OutputSt
 
 // fileOutput writes to a file at an offset of its own, or at the file's end.
 type fileOutput struct {
+	prompt
 	file    *hostfs.File
 	offset  int64
 	appends bool

@@ -120,15 +120,34 @@ func (s *inputStream) Subscribe(context.Context) (poll.Pollable, error) {
 
 func (s *inputStream) Drop(context.Context) error { return s.in.close() }
 
-// output is what an output stream writes to. Writing does not wait for the
-// guest's sake: what the host gives guests to write to takes all at once.
+// output is what an output stream writes to.
 type output interface {
+	// permit is how many bytes write takes now: none while it would have to wait.
+	permit() (int, error)
+	// ready happens when permit would be more than none, or an error.
+	ready() event
+	// write takes all of b without waiting. An output that embeds prompt takes any
+	// length, another one no more than permit has said.
 	write(b []byte) error
+	// flush sends on what was written, without waiting.
 	flush() error
+	// flushed happens when all that was written has been sent on, or will not be.
+	flushed() event
 	close() error
 }
 
-type writerOutput struct{ w io.Writer }
+// prompt is embedded by an output that takes everything at once.
+type prompt struct{}
+
+func (prompt) permit() (int, error) { return chunkSize, nil }
+func (prompt) ready() event         { return event{} }
+func (prompt) flushed() event       { return event{} }
+func (prompt) prompt()              {}
+
+type writerOutput struct {
+	prompt
+	w io.Writer
+}
 
 func (o writerOutput) write(b []byte) error {
 	_, err := o.w.Write(b)
@@ -152,12 +171,25 @@ func (s *outputStream) result(err error) (abi.Result[abi.Unit, streams.StreamErr
 	return abi.Result[abi.Unit, streams.StreamError]{Err: streamError(err), IsErr: true}, nil
 }
 
+// CheckWrite is how many bytes the next writes may have: 0 while they would have
+// to wait.
 func (s *outputStream) CheckWrite(context.Context) (abi.Result[uint64, streams.StreamError], error) {
-	if s.closed {
-		return abi.Result[uint64, streams.StreamError]{Err: streams.StreamErrorClosed(), IsErr: true}, nil
+	n, err := s.allowed()
+	if err != nil {
+		r, _ := s.result(err)
+		return abi.Result[uint64, streams.StreamError]{Err: r.Err, IsErr: true}, nil
 	}
-	s.permit = chunkSize
-	return abi.Result[uint64, streams.StreamError]{OK: chunkSize}, nil
+	s.permit = uint64(n)
+	return abi.Result[uint64, streams.StreamError]{OK: s.permit}, nil
+}
+
+// allowed is how many bytes the output takes now.
+func (s *outputStream) allowed() (int, error) {
+	if s.closed {
+		return 0, io.EOF
+	}
+	n, err := s.out.permit()
+	return min(n, chunkSize), err
 }
 
 // Write traps when the guest writes more than check-write has allowed.
@@ -185,11 +217,69 @@ func (s *outputStream) write(b []byte) error {
 
 // BlockingWriteAndFlush takes any length, though the interface promises no
 // more than 4096 bytes.
-func (s *outputStream) BlockingWriteAndFlush(_ context.Context, b []byte) (abi.Result[abi.Unit, streams.StreamError], error) {
-	if err := s.write(b); err != nil {
-		return s.result(err)
+func (s *outputStream) BlockingWriteAndFlush(ctx context.Context, b []byte) (abi.Result[abi.Unit, streams.StreamError], error) {
+	return s.waited(s.writeAll(ctx, b))
+}
+
+// writeAll writes b, in parts where the output cannot take it at once, and
+// waits until it has been sent on.
+func (s *outputStream) writeAll(ctx context.Context, b []byte) error {
+	if _, ok := s.out.(interface{ prompt() }); ok {
+		if err := s.write(b); err != nil {
+			return err
+		}
+		return s.out.flush()
 	}
-	return s.result(s.out.flush())
+	s.permit = 0 // what it was for is used up here
+	for len(b) > 0 {
+		n, err := s.waitAllowed(ctx)
+		if err != nil {
+			return err
+		}
+		n = min(n, len(b))
+		if err := s.write(b[:n]); err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	return s.flushAll(ctx)
+}
+
+// waitAllowed is allowed, but waits until it is more than nothing.
+func (s *outputStream) waitAllowed(ctx context.Context) (int, error) {
+	for {
+		n, err := s.allowed()
+		if n > 0 || err != nil {
+			return n, err
+		}
+		if _, err := wait(ctx, []event{s.out.ready()}); err != nil {
+			return 0, &interrupted{err}
+		}
+	}
+}
+
+// flushAll flushes, and waits until all has been sent on.
+func (s *outputStream) flushAll(ctx context.Context) error {
+	if s.closed {
+		return io.EOF
+	}
+	if err := s.out.flush(); err != nil {
+		return err
+	}
+	if _, err := wait(ctx, []event{s.out.flushed()}); err != nil {
+		return &interrupted{err}
+	}
+	_, err := s.out.permit() // tells whether it went well
+	return err
+}
+
+// waited is result for what may have been interrupted, which is a trap.
+func (s *outputStream) waited(err error) (abi.Result[abi.Unit, streams.StreamError], error) {
+	var stop *interrupted
+	if errors.As(err, &stop) {
+		return abi.Result[abi.Unit, streams.StreamError]{}, stop.error
+	}
+	return s.result(err)
 }
 
 func (s *outputStream) Flush(context.Context) (abi.Result[abi.Unit, streams.StreamError], error) {
@@ -200,42 +290,35 @@ func (s *outputStream) Flush(context.Context) (abi.Result[abi.Unit, streams.Stre
 }
 
 func (s *outputStream) BlockingFlush(ctx context.Context) (abi.Result[abi.Unit, streams.StreamError], error) {
-	return s.Flush(ctx)
+	return s.waited(s.flushAll(ctx))
 }
 
-func (s *outputStream) Subscribe(context.Context) (poll.Pollable, error) { return &pollable{}, nil }
+func (s *outputStream) Subscribe(context.Context) (poll.Pollable, error) {
+	return &pollable{event{pending: func() <-chan struct{} {
+		if s.closed {
+			return nil
+		}
+		return s.out.ready().channel()
+	}}}, nil
+}
 
 func (s *outputStream) WriteZeroes(_ context.Context, n uint64) (abi.Result[abi.Unit, streams.StreamError], error) {
 	if err := s.spend(n); err != nil {
 		return abi.Result[abi.Unit, streams.StreamError]{}, err
 	}
-	return s.result(s.writeZeroes(n))
+	return s.result(s.write(zeroes[:n]))
 }
 
-// zeroes is written by write-zeroes, a page at a time.
-var zeroes [4096]byte
-
-func (s *outputStream) writeZeroes(n uint64) error {
-	for n > 0 {
-		part := min(n, uint64(len(zeroes)))
-		if err := s.write(zeroes[:part]); err != nil {
-			return err
-		}
-		n -= part
-	}
-	return nil
-}
+// zeroes is written by write-zeroes.
+var zeroes [chunkSize]byte
 
 // BlockingWriteZeroesAndFlush traps above a chunk, so that no single call
 // writes for long.
-func (s *outputStream) BlockingWriteZeroesAndFlush(_ context.Context, n uint64) (abi.Result[abi.Unit, streams.StreamError], error) {
+func (s *outputStream) BlockingWriteZeroesAndFlush(ctx context.Context, n uint64) (abi.Result[abi.Unit, streams.StreamError], error) {
 	if n > chunkSize {
 		return abi.Result[abi.Unit, streams.StreamError]{}, fmt.Errorf("%d zeroes at once: at most %d are written", n, chunkSize)
 	}
-	if err := s.writeZeroes(n); err != nil {
-		return s.result(err)
-	}
-	return s.result(s.out.flush())
+	return s.waited(s.writeAll(ctx, zeroes[:n]))
 }
 
 func (s *outputStream) Splice(ctx context.Context, src streams.InputStream, n uint64) (abi.Result[uint64, streams.StreamError], error) {
@@ -251,16 +334,25 @@ func (s *outputStream) splice(ctx context.Context, src streams.InputStream, n ui
 	if !ok {
 		return abi.Result[uint64, streams.StreamError]{}, errors.New("splice from a stream that is not of this host")
 	}
-	if s.closed {
-		return abi.Result[uint64, streams.StreamError]{Err: streams.StreamErrorClosed(), IsErr: true}, nil
+	permit, err := s.allowed()
+	if wait {
+		permit, err = s.waitAllowed(ctx)
 	}
-	b, err := in.take(ctx, n, wait)
+	if err != nil {
+		r, err := s.waited(err)
+		return abi.Result[uint64, streams.StreamError]{Err: r.Err, IsErr: true}, err
+	}
+	if permit == 0 {
+		return abi.Result[uint64, streams.StreamError]{}, nil
+	}
+	b, err := in.take(ctx, min(n, uint64(permit)), wait)
 	if err != nil {
 		return inputResult(in, uint64(0), err)
 	}
+	s.permit -= min(s.permit, uint64(len(b)))
 	if err := s.write(b); err != nil {
-		s.closed = true
-		return abi.Result[uint64, streams.StreamError]{Err: streamError(err), IsErr: true}, nil
+		r, _ := s.result(err)
+		return abi.Result[uint64, streams.StreamError]{Err: r.Err, IsErr: true}, nil
 	}
 	return abi.Result[uint64, streams.StreamError]{OK: uint64(len(b))}, nil
 }

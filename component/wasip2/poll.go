@@ -2,6 +2,7 @@ package wasip2
 
 import (
 	"context"
+	"fmt"
 	"reflect"
 	"time"
 )
@@ -20,10 +21,7 @@ func (e event) ready() bool {
 	if !e.at.IsZero() && time.Until(e.at) > 0 {
 		return false
 	}
-	if e.pending == nil {
-		return true
-	}
-	ch := e.pending()
+	ch := e.channel()
 	if ch == nil {
 		return true
 	}
@@ -33,6 +31,14 @@ func (e event) ready() bool {
 	default:
 		return false
 	}
+}
+
+// channel is what pending returns.
+func (e event) channel() <-chan struct{} {
+	if e.pending == nil {
+		return nil
+	}
+	return e.pending()
 }
 
 // wait returns once an event has happened, with the indices of all that have,
@@ -57,6 +63,10 @@ func wait(ctx context.Context, events []event) ([]uint32, error) {
 	}
 }
 
+// maxWaits is how many events that have not happened one poll may wait for;
+// reflect.Select takes few more.
+const maxWaits = 1 << 15
+
 // sleep returns when something may have happened.
 func sleep(ctx context.Context, events []event) error {
 	var first time.Time
@@ -67,6 +77,9 @@ func sleep(ctx context.Context, events []event) error {
 		}
 		if e.pending != nil {
 			if ch := e.pending(); ch != nil {
+				if len(cases) > maxWaits {
+					return fmt.Errorf("poll of more than %d pollables that are not ready", maxWaits)
+				}
 				cases = append(cases, reflect.SelectCase{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(ch)})
 			}
 		}

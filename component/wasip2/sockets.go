@@ -1,11 +1,9 @@
 package wasip2
 
 import (
-	"context"
 	"errors"
 
 	"github.com/wasinn/wasinn/component"
-	"github.com/wasinn/wasinn/component/abi"
 	"github.com/wasinn/wasinn/gen/wasi/sockets/instancenetwork"
 	"github.com/wasinn/wasinn/gen/wasi/sockets/ipnamelookup"
 	"github.com/wasinn/wasinn/gen/wasi/sockets/network"
@@ -15,40 +13,15 @@ import (
 	"github.com/wasinn/wasinn/gen/wasi/sockets/udpcreatesocket"
 )
 
-// addSockets defines wasi:sockets so that guests link. No guest is granted a
-// network: making a socket and looking up a name are refused with
-// access-denied, so a socket never exists.
+// addSockets defines wasi:sockets.
 func addSockets(l *component.Linker, slot component.Slot[*host]) error {
 	return errors.Join(
 		network.AddToLinker(l),
-		instancenetwork.AddToLinker(l, give(slot, func(*host) instancenetwork.Host { return noNetwork{} })),
-		ipnamelookup.AddToLinker(l, give(slot, func(*host) ipnamelookup.Host { return noNetwork{} })),
+		instancenetwork.AddToLinker(l, give(slot, func(h *host) instancenetwork.Host { return h.network })),
+		ipnamelookup.AddToLinker(l, give(slot, func(h *host) ipnamelookup.Host { return h.network })),
 		tcp.AddToLinker(l),
-		tcpcreatesocket.AddToLinker(l, give(slot, func(*host) tcpcreatesocket.Host { return noNetwork{} })),
+		tcpcreatesocket.AddToLinker(l, give(slot, func(h *host) tcpcreatesocket.Host { return h.network })),
 		udp.AddToLinker(l),
-		udpcreatesocket.AddToLinker(l, give(slot, func(*host) udpcreatesocket.Host { return noNetwork{} })),
+		udpcreatesocket.AddToLinker(l, give(slot, func(h *host) udpcreatesocket.Host { return h.network })),
 	)
-}
-
-// noNetwork is a network on which nothing is allowed.
-type noNetwork struct{}
-
-func (noNetwork) Drop(context.Context) error { return nil }
-
-func (noNetwork) InstanceNetwork(context.Context) (network.Network, error) { return noNetwork{}, nil }
-
-func denied[T any]() (abi.Result[T, network.ErrorCode], error) {
-	return abi.Result[T, network.ErrorCode]{Err: network.ErrorCodeAccessDenied, IsErr: true}, nil
-}
-
-func (noNetwork) ResolveAddresses(context.Context, network.Network, string) (abi.Result[ipnamelookup.ResolveAddressStream, network.ErrorCode], error) {
-	return denied[ipnamelookup.ResolveAddressStream]()
-}
-
-func (noNetwork) CreateTCPSocket(context.Context, network.IPAddressFamily) (abi.Result[tcp.TCPSocket, network.ErrorCode], error) {
-	return denied[tcp.TCPSocket]()
-}
-
-func (noNetwork) CreateUDPSocket(context.Context, network.IPAddressFamily) (abi.Result[udp.UDPSocket, network.ErrorCode], error) {
-	return denied[udp.UDPSocket]()
 }

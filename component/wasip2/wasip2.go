@@ -91,6 +91,10 @@ type host struct {
 
 	openFiles  int
 	fieldBytes int // of HTTP fields
+
+	network *guestNetwork
+	alive   context.Context // of work on other goroutines; ends with Close
+	end     context.CancelFunc
 }
 
 // chunk returns a buffer of chunkSize bytes, overwritten by the next user.
@@ -110,6 +114,8 @@ type openDir struct {
 func newHost(cfg Config) (*host, error) {
 	h := &host{cfg: cfg, now: cfg.clock(), pseudo: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))}
 	h.started = h.now()
+	h.network = &guestNetwork{host: h, policy: &h.cfg.sockets}
+	h.alive, h.end = context.WithCancel(context.Background())
 	h.stdin = ended{}
 	if cfg.stdin != nil {
 		h.stdin = newPump(cfg.stdin)
@@ -124,8 +130,10 @@ func newHost(cfg Config) (*host, error) {
 	return h, nil
 }
 
-// Close closes the granted directories.
+// Close closes the granted directories and ends what goes on in the background.
+// The guest's resources, sockets among them, were dropped before.
 func (h *host) Close(context.Context) error {
+	h.end()
 	errs := []error{h.stdin.close()}
 	for _, d := range h.dirs {
 		errs = append(errs, d.dir.Close())

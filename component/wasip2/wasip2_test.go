@@ -302,7 +302,7 @@ func TestTheSameFileHasTheSameHash(t *testing.T) {
 func TestTheNetworkIsRefused(t *testing.T) {
 	ctx := context.Background()
 	h := testHost(t, NewConfig())
-	if r, err := (noNetwork{}).CreateTCPSocket(ctx, network.IPAddressFamilyIPv4); err != nil || !r.IsErr || r.Err != network.ErrorCodeAccessDenied {
+	if r, err := h.network.CreateTCPSocket(ctx, network.IPAddressFamilyIPv4); err != nil || !r.IsErr || r.Err != network.ErrorCodeAccessDenied {
 		t.Errorf("create-tcp-socket: %+v, %v", r, err)
 	}
 	hh := httpHost{h}
