@@ -151,6 +151,16 @@ const (
 	grainPack = 1 << 14
 )
 
+// worker is what a thread needs to compute tiles. It is recycled, because the
+// micro-kernels are called by pointers to functions, with which no argument stays
+// on the stack.
+type worker struct {
+	tile
+	a []float32 // the rows of A that a tile reads, where they are copied
+}
+
+var workers = sync.Pool{New: func() any { return new(worker) }}
+
 // job is one call of Gemm.
 type job struct {
 	kern      *kernel
@@ -210,9 +220,7 @@ func (j *job) part() {
 	panels, depth := j.q1-j.q0, j.k1-j.k0
 	if j.packing {
 		size := depth * j.kern.cols
-		if need := panels * size; cap(j.packed) < need {
-			j.packed = aligned(need)
-		}
+		j.packed = grown(j.packed, panels*size)
 		j.pool.Run(panels, grainPack/max(size, 1), (*packStep)(j))
 	}
 	j.cut(j.m * max(depth, 1) * min(panels*j.kern.cols, j.n))
@@ -246,31 +254,27 @@ func (s *packStep) Do(lo, hi int) {
 
 // Do computes tasks lo to hi of the part.
 func (j *job) Do(lo, hi int) {
-	t := tiles.Get().(*tile)
+	w := workers.Get().(*worker)
 	panels := j.q1 - j.q0
 	for i := lo; i < hi; i++ {
 		r, c := i%j.rowBlocks, i/j.rowBlocks
-		j.block(t,
+		j.block(w,
 			r*j.rowPanels/j.rowBlocks, (r+1)*j.rowPanels/j.rowBlocks,
 			j.q0+c*panels/j.colBlocks, j.q0+(c+1)*panels/j.colBlocks)
 	}
-	*t = tile{}
-	tiles.Put(t)
+	w.tile = tile{}
+	workers.Put(w)
 }
 
-// tiles recycles the arguments of micro-kernels, which are called by pointers to
-// functions, so that their arguments would be allocated each time.
-var tiles = sync.Pool{New: func() any { return new(tile) }}
-
 // block multiplies row panels p0 to p1 by column panels q0 to q1, for the steps of the part.
-func (j *job) block(t *tile, p0, p1, q0, q1 int) {
+func (j *job) block(w *worker, p0, p1, q0, q1 int) {
 	group := max(1, colBlock/j.kern.cols)
 	for q := q0; q < q1; q += group {
 		qEnd := min(q+group, q1)
 		for k0 := j.k0; ; {
 			depth := j.nextDepth(k0)
 			for p := p0; p < p1; p++ {
-				j.row(t, p, q, qEnd, k0, depth)
+				j.row(w, p, q, qEnd, k0, depth)
 			}
 			if k0 += depth; k0 >= j.k1 {
 				break
@@ -283,7 +287,11 @@ func (j *job) block(t *tile, p0, p1, q0, q1 int) {
 // the part is cut evenly in as few blocks as kc allows.
 func (j *job) nextDepth(k0 int) int {
 	rest := j.k1 - k0
-	blocks := (rest + j.kern.kc - 1) / j.kern.kc
+	kc := j.kern.kc
+	if j.rowPanels == 1 {
+		kc = max(kc, 4096/j.m)
+	}
+	blocks := (rest + kc - 1) / kc
 	if blocks <= 1 {
 		return rest
 	}
@@ -291,12 +299,15 @@ func (j *job) nextDepth(k0 int) int {
 }
 
 // row multiplies row panel p by column panels q0 to q1, for depth steps from k0.
-func (j *job) row(t *tile, p, q0, q1, k0, depth int) {
-	kern := j.kern
+func (j *job) row(w *worker, p, q0, q1, k0, depth int) {
+	kern, t := j.kern, &w.tile
 	i0, rows := rowPanel(j.m, j.rowPanels, p)
 	t.k = uintptr(depth)
 	t.rows = uint32(rows)
 	j.setA(t, i0, rows, k0)
+	if q1-q0 >= 4 && j.scatters() {
+		w.copyA(&j.a, i0, rows, k0, depth)
+	}
 	t.cRow = uintptr(j.ldd) * 4
 	j.setEpilogue(t, i0, k0 == 0, k0+depth == j.k)
 	for q := q0; q < q1; q++ {
@@ -331,6 +342,38 @@ func (j *job) setA(t *tile, i0, rows, k0 int) {
 	default:
 		t.a, t.aRow, t.aStep = at(a.Data, i0*a.LD+k0), uintptr(a.LD)*4, 4
 	}
+}
+
+// scatters says whether the elements of A that a tile reads compete for few sets
+// of the cache, because they are a multiple of a large power of two apart.
+func (j *job) scatters() bool {
+	return j.a.Packed == nil && (j.a.Trans || j.a.LD%512 == 0) && j.k > 0
+}
+
+// copyA copies the elements of A that a tile reads to a place where they do not
+// compete for sets of the cache, and points the tile there.
+func (w *worker) copyA(a *A, i0, rows, k0, depth int) {
+	if a.Trans {
+		w.a = grown(w.a, rows*depth)
+		packAPanel(w.a, a, i0, rows, k0, depth)
+		w.tile.a, w.aRow, w.aStep = at(w.a, 0), 4, uintptr(rows)*4
+		return
+	}
+	const line = 16 // elements of a cache line
+	ld := depth + line
+	w.a = grown(w.a, rows*ld)
+	for r := range rows {
+		copy(w.a[r*ld:][:depth], a.Data[(i0+r)*a.LD+k0:])
+	}
+	w.tile.a, w.aRow = at(w.a, 0), uintptr(ld)*4
+}
+
+// grown returns s with n elements or more, whose content is undefined.
+func grown(s []float32, n int) []float32 {
+	if cap(s) < n {
+		return aligned(n)
+	}
+	return s[:n]
 }
 
 // setB points t at panel q of B, at step k0.

@@ -9,6 +9,12 @@ type kernel struct {
 	kc    int // the steps of k for which a panel of A fits the first-level cache, and several of B the second
 	// tiles are the functions for each number of vectors and of rows, both less one.
 	tiles [][]func(*tile)
+
+	// Where they are not nil: copyRows copies rows of cols elements, src bytes apart,
+	// one behind the other; transpose8 writes 8*blocks elements of each of 8 rows, src
+	// bytes apart, as columns of rows dst bytes apart.
+	copyRows   func(to, from *float32, src, rows uintptr)
+	transpose8 func(to, from *float32, dst, src, blocks uintptr)
 }
 
 // best is the fastest kernel that this machine can run.

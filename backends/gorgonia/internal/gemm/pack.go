@@ -112,14 +112,20 @@ func (b *B) packPanel(kern *kernel, dst []float32, k0, kc, j0, nv int) {
 	case b.Packer != nil:
 		b.Packer.PackPanel(dst[:kc*nr:kc*nr], k0, kc, j0, nv, nr)
 	case b.Trans:
-		packTransposed(dst, b.Data[j0*b.LD+k0:], b.LD, kc, nv, nr)
+		kern.packTransposed(dst, b.Data[j0*b.LD+k0:], b.LD, kc, nv)
 	default:
-		packRows(dst, b.Data[k0*b.LD+j0:], b.LD, kc, nv, nr)
+		kern.packRows(dst, b.Data[k0*b.LD+j0:], b.LD, kc, nv)
 	}
 }
 
-// packRows copies kc rows of nv elements to rows of nr.
-func packRows(dst, src []float32, ld, kc, nv, nr int) {
+// packRows copies kc rows of nv elements to rows of kern.cols.
+func (kern *kernel) packRows(dst, src []float32, ld, kc, nv int) {
+	nr := kern.cols
+	if nv == nr && kern.copyRows != nil {
+		dst, src = dst[:kc*nr], src[:(kc-1)*ld+nr]
+		kern.copyRows(&dst[0], &src[0], uintptr(ld)*4, uintptr(kc))
+		return
+	}
 	for p := range kc {
 		row := dst[p*nr : (p+1)*nr]
 		copy(row, src[p*ld:][:nv])
@@ -127,17 +133,30 @@ func packRows(dst, src []float32, ld, kc, nv, nr int) {
 	}
 }
 
-// packTransposed copies nv rows of kc elements to columns of kc rows of nr.
-func packTransposed(dst, src []float32, ld, kc, nv, nr int) {
-	for j := range nv {
-		out := dst[j : (kc-1)*nr+j+1]
-		for p, v := range src[j*ld:][:kc] {
-			out[p*nr] = v
+// packTransposed copies nv rows of kc elements to columns of kc rows of kern.cols.
+func (kern *kernel) packTransposed(dst, src []float32, ld, kc, nv int) {
+	nr, j := kern.cols, 0
+	if kern.transpose8 != nil && kc >= 8 {
+		whole := kc &^ 7
+		for ; j+8 <= nv; j += 8 {
+			to, from := dst[j:][:(whole-1)*nr+8], src[j*ld:][:7*ld+kc]
+			kern.transpose8(&to[0], &from[0], uintptr(nr)*4, uintptr(ld)*4, uintptr(whole/8))
+			transposeRows(dst, src, nr, ld, j, j+8, whole, kc)
 		}
 	}
+	transposeRows(dst, src, nr, ld, j, nv, 0, kc)
 	if nv < nr {
 		for p := range kc {
 			clear(dst[p*nr+nv : (p+1)*nr])
+		}
+	}
+}
+
+// transposeRows copies elements p0 to p1 of rows j0 to j1, ld apart, to columns of rows nr apart.
+func transposeRows(dst, src []float32, nr, ld, j0, j1, p0, p1 int) {
+	for j := j0; j < j1; j++ {
+		for p, v := range src[j*ld:][p0:p1] {
+			dst[(p0+p)*nr+j] = v
 		}
 	}
 }

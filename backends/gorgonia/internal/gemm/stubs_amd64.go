@@ -93,6 +93,11 @@ var tiles512 = [][]func(*tile){
 	{tile512_1x32, tile512_2x32, tile512_3x32, tile512_4x32, tile512_5x32, tile512_6x32, tile512_7x32, tile512_8x32, tile512_9x32, tile512_10x32, tile512_11x32, tile512_12x32, tile512_13x32, tile512_14x32},
 }
 
+// copyRows512 copies rows of 32 elements, src bytes apart, one behind the other.
+//
+//go:noescape
+func copyRows512(to, from *float32, src, rows uintptr)
+
 //go:noescape
 func tile2_1x16(t *tile)
 
@@ -115,3 +120,13 @@ var tiles2 = [][]func(*tile){
 	{tile2_1x16, tile2_2x16, tile2_3x16, tile2_4x16, tile2_5x16, tile2_6x16},
 	{tile2_1x16, tile2_2x16, tile2_3x16, tile2_4x16, tile2_5x16, tile2_6x16},
 }
+
+// copyRows2 copies rows of 16 elements, src bytes apart, one behind the other.
+//
+//go:noescape
+func copyRows2(to, from *float32, src, rows uintptr)
+
+// transpose8 writes 8*blocks elements of each of 8 rows, src bytes apart, as columns of rows dst bytes apart.
+//
+//go:noescape
+func transpose8(to, from *float32, dst, src, blocks uintptr)

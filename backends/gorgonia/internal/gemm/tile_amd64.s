@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func tile512_1x16(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile512_1x16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -16,38 +16,44 @@ TEXT ·tile512_1x16(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), R9
 	LEAQ   (BX)(BX*2), SI
 	LEAQ   (BX)(BX*4), BX
-	MOVL   104(AX), BX
-	KMOVW  BX, K1
+	MOVQ   R9, BX
+	SHLQ   $0x04, BX
+	MOVL   104(AX), SI
+	KMOVW  SI, K1
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
-	MOVQ   CX, BX
-	SHRQ   $0x02, BX
+	MOVQ   CX, SI
+	SHRQ   $0x02, SI
 	JZ     kRest
 
 kMany:
 	VMOVUPS.Z    (R8), K1, Z28
 	VBROADCASTSS (DI), Z30
 	VFMADD231PS  Z28, Z30, Z0
+	PREFETCHT0   (R8)(BX*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
 	VMOVUPS.Z    (R8), K1, Z28
 	VBROADCASTSS (DI), Z30
 	VFMADD231PS  Z28, Z30, Z1
+	PREFETCHT0   (R8)(BX*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
 	VMOVUPS.Z    (R8), K1, Z28
 	VBROADCASTSS (DI), Z30
 	VFMADD231PS  Z28, Z30, Z2
+	PREFETCHT0   (R8)(BX*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
 	VMOVUPS.Z    (R8), K1, Z28
 	VBROADCASTSS (DI), Z30
 	VFMADD231PS  Z28, Z30, Z3
+	PREFETCHT0   (R8)(BX*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
-	DECQ         BX
+	DECQ         SI
 	JNZ          kMany
 
 kRest:
@@ -58,6 +64,7 @@ kOne:
 	VMOVUPS.Z    (R8), K1, Z28
 	VBROADCASTSS (DI), Z30
 	VFMADD231PS  Z28, Z30, Z0
+	PREFETCHT0   (R8)(BX*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
 	DECQ         CX
@@ -135,7 +142,7 @@ store:
 	RET
 
 // func tile512_2x16(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile512_2x16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -146,8 +153,10 @@ TEXT ·tile512_2x16(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), R9
 	LEAQ   (BX)(BX*2), SI
 	LEAQ   (BX)(BX*4), SI
-	MOVL   104(AX), SI
-	KMOVW  SI, K1
+	MOVQ   R9, SI
+	SHLQ   $0x04, SI
+	MOVL   104(AX), R10
+	KMOVW  R10, K1
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -156,8 +165,8 @@ TEXT ·tile512_2x16(SB), NOSPLIT, $0-8
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	MOVQ   CX, SI
-	SHRQ   $0x02, SI
+	MOVQ   CX, R10
+	SHRQ   $0x02, R10
 	JZ     kRest
 
 kMany:
@@ -166,6 +175,7 @@ kMany:
 	VFMADD231PS  Z28, Z30, Z0
 	VBROADCASTSS (DI)(BX*1), Z31
 	VFMADD231PS  Z28, Z31, Z1
+	PREFETCHT0   (R8)(SI*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
 	VMOVUPS.Z    (R8), K1, Z28
@@ -173,6 +183,7 @@ kMany:
 	VFMADD231PS  Z28, Z30, Z2
 	VBROADCASTSS (DI)(BX*1), Z31
 	VFMADD231PS  Z28, Z31, Z3
+	PREFETCHT0   (R8)(SI*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
 	VMOVUPS.Z    (R8), K1, Z28
@@ -180,6 +191,7 @@ kMany:
 	VFMADD231PS  Z28, Z30, Z4
 	VBROADCASTSS (DI)(BX*1), Z31
 	VFMADD231PS  Z28, Z31, Z5
+	PREFETCHT0   (R8)(SI*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
 	VMOVUPS.Z    (R8), K1, Z28
@@ -187,9 +199,10 @@ kMany:
 	VFMADD231PS  Z28, Z30, Z6
 	VBROADCASTSS (DI)(BX*1), Z31
 	VFMADD231PS  Z28, Z31, Z7
+	PREFETCHT0   (R8)(SI*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
-	DECQ         SI
+	DECQ         R10
 	JNZ          kMany
 
 kRest:
@@ -202,6 +215,7 @@ kOne:
 	VFMADD231PS  Z28, Z30, Z0
 	VBROADCASTSS (DI)(BX*1), Z31
 	VFMADD231PS  Z28, Z31, Z1
+	PREFETCHT0   (R8)(SI*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
 	DECQ         CX
@@ -298,7 +312,7 @@ store:
 	RET
 
 // func tile512_3x16(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile512_3x16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -309,8 +323,10 @@ TEXT ·tile512_3x16(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), R9
 	LEAQ   (BX)(BX*2), SI
 	LEAQ   (BX)(BX*4), SI
-	MOVL   104(AX), SI
-	KMOVW  SI, K1
+	MOVQ   R9, SI
+	SHLQ   $0x04, SI
+	MOVL   104(AX), R10
+	KMOVW  R10, K1
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -323,8 +339,8 @@ TEXT ·tile512_3x16(SB), NOSPLIT, $0-8
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
-	MOVQ   CX, SI
-	SHRQ   $0x02, SI
+	MOVQ   CX, R10
+	SHRQ   $0x02, R10
 	JZ     kRest
 
 kMany:
@@ -335,6 +351,7 @@ kMany:
 	VFMADD231PS  Z28, Z31, Z1
 	VBROADCASTSS (DI)(BX*2), Z30
 	VFMADD231PS  Z28, Z30, Z2
+	PREFETCHT0   (R8)(SI*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
 	VMOVUPS.Z    (R8), K1, Z28
@@ -344,6 +361,7 @@ kMany:
 	VFMADD231PS  Z28, Z31, Z4
 	VBROADCASTSS (DI)(BX*2), Z30
 	VFMADD231PS  Z28, Z30, Z5
+	PREFETCHT0   (R8)(SI*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
 	VMOVUPS.Z    (R8), K1, Z28
@@ -353,6 +371,7 @@ kMany:
 	VFMADD231PS  Z28, Z31, Z7
 	VBROADCASTSS (DI)(BX*2), Z30
 	VFMADD231PS  Z28, Z30, Z8
+	PREFETCHT0   (R8)(SI*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
 	VMOVUPS.Z    (R8), K1, Z28
@@ -362,9 +381,10 @@ kMany:
 	VFMADD231PS  Z28, Z31, Z10
 	VBROADCASTSS (DI)(BX*2), Z30
 	VFMADD231PS  Z28, Z30, Z11
+	PREFETCHT0   (R8)(SI*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
-	DECQ         SI
+	DECQ         R10
 	JNZ          kMany
 
 kRest:
@@ -379,6 +399,7 @@ kOne:
 	VFMADD231PS  Z28, Z31, Z1
 	VBROADCASTSS (DI)(BX*2), Z30
 	VFMADD231PS  Z28, Z30, Z2
+	PREFETCHT0   (R8)(SI*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
 	DECQ         CX
@@ -494,7 +515,7 @@ store:
 	RET
 
 // func tile512_4x16(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile512_4x16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -505,8 +526,10 @@ TEXT ·tile512_4x16(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), R10
 	LEAQ   (BX)(BX*2), SI
 	LEAQ   (BX)(BX*4), DI
-	MOVL   104(AX), DI
-	KMOVW  DI, K1
+	MOVQ   R10, DI
+	SHLQ   $0x04, DI
+	MOVL   104(AX), R11
+	KMOVW  R11, K1
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -515,8 +538,8 @@ TEXT ·tile512_4x16(SB), NOSPLIT, $0-8
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	MOVQ   CX, DI
-	SHRQ   $0x01, DI
+	MOVQ   CX, R11
+	SHRQ   $0x01, R11
 	JZ     kRest
 
 kMany:
@@ -529,6 +552,7 @@ kMany:
 	VFMADD231PS  Z28, Z30, Z2
 	VBROADCASTSS (R8)(SI*1), Z31
 	VFMADD231PS  Z28, Z31, Z3
+	PREFETCHT0   (R9)(DI*1)
 	ADDQ         DX, R8
 	ADDQ         R10, R9
 	VMOVUPS.Z    (R9), K1, Z28
@@ -540,9 +564,10 @@ kMany:
 	VFMADD231PS  Z28, Z30, Z6
 	VBROADCASTSS (R8)(SI*1), Z31
 	VFMADD231PS  Z28, Z31, Z7
+	PREFETCHT0   (R9)(DI*1)
 	ADDQ         DX, R8
 	ADDQ         R10, R9
-	DECQ         DI
+	DECQ         R11
 	JNZ          kMany
 
 kRest:
@@ -559,6 +584,7 @@ kOne:
 	VFMADD231PS  Z28, Z30, Z2
 	VBROADCASTSS (R8)(SI*1), Z31
 	VFMADD231PS  Z28, Z31, Z3
+	PREFETCHT0   (R9)(DI*1)
 	ADDQ         DX, R8
 	ADDQ         R10, R9
 	DECQ         CX
@@ -3424,7 +3450,7 @@ store:
 	RET
 
 // func tile512_1x32(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile512_1x32(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -3435,10 +3461,12 @@ TEXT ·tile512_1x32(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), R9
 	LEAQ   (BX)(BX*2), SI
 	LEAQ   (BX)(BX*4), BX
-	MOVL   104(AX), BX
-	KMOVW  BX, K1
-	SHRL   $0x10, BX
-	KMOVW  BX, K2
+	MOVQ   R9, BX
+	SHLQ   $0x04, BX
+	MOVL   104(AX), SI
+	KMOVW  SI, K1
+	SHRL   $0x10, SI
+	KMOVW  SI, K2
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -3447,8 +3475,8 @@ TEXT ·tile512_1x32(SB), NOSPLIT, $0-8
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	MOVQ   CX, BX
-	SHRQ   $0x02, BX
+	MOVQ   CX, SI
+	SHRQ   $0x02, SI
 	JZ     kRest
 
 kMany:
@@ -3457,6 +3485,8 @@ kMany:
 	VBROADCASTSS (DI), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
+	PREFETCHT0   (R8)(BX*1)
+	PREFETCHT0   64(R8)(BX*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
 	VMOVUPS.Z    (R8), K1, Z28
@@ -3464,6 +3494,8 @@ kMany:
 	VBROADCASTSS (DI), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
+	PREFETCHT0   (R8)(BX*1)
+	PREFETCHT0   64(R8)(BX*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
 	VMOVUPS.Z    (R8), K1, Z28
@@ -3471,6 +3503,8 @@ kMany:
 	VBROADCASTSS (DI), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
+	PREFETCHT0   (R8)(BX*1)
+	PREFETCHT0   64(R8)(BX*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
 	VMOVUPS.Z    (R8), K1, Z28
@@ -3478,9 +3512,11 @@ kMany:
 	VBROADCASTSS (DI), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
+	PREFETCHT0   (R8)(BX*1)
+	PREFETCHT0   64(R8)(BX*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
-	DECQ         BX
+	DECQ         SI
 	JNZ          kMany
 
 kRest:
@@ -3493,6 +3529,8 @@ kOne:
 	VBROADCASTSS (DI), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
+	PREFETCHT0   (R8)(BX*1)
+	PREFETCHT0   64(R8)(BX*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
 	DECQ         CX
@@ -3586,7 +3624,7 @@ store:
 	RET
 
 // func tile512_2x32(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile512_2x32(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -3597,10 +3635,12 @@ TEXT ·tile512_2x32(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), R9
 	LEAQ   (BX)(BX*2), SI
 	LEAQ   (BX)(BX*4), SI
-	MOVL   104(AX), SI
-	KMOVW  SI, K1
-	SHRL   $0x10, SI
-	KMOVW  SI, K2
+	MOVQ   R9, SI
+	SHLQ   $0x04, SI
+	MOVL   104(AX), R10
+	KMOVW  R10, K1
+	SHRL   $0x10, R10
+	KMOVW  R10, K2
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -3609,8 +3649,8 @@ TEXT ·tile512_2x32(SB), NOSPLIT, $0-8
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	MOVQ   CX, SI
-	SHRQ   $0x01, SI
+	MOVQ   CX, R10
+	SHRQ   $0x01, R10
 	JZ     kRest
 
 kMany:
@@ -3622,6 +3662,8 @@ kMany:
 	VBROADCASTSS (DI)(BX*1), Z31
 	VFMADD231PS  Z28, Z31, Z2
 	VFMADD231PS  Z29, Z31, Z3
+	PREFETCHT0   (R8)(SI*1)
+	PREFETCHT0   64(R8)(SI*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
 	VMOVUPS.Z    (R8), K1, Z28
@@ -3632,9 +3674,11 @@ kMany:
 	VBROADCASTSS (DI)(BX*1), Z31
 	VFMADD231PS  Z28, Z31, Z6
 	VFMADD231PS  Z29, Z31, Z7
+	PREFETCHT0   (R8)(SI*1)
+	PREFETCHT0   64(R8)(SI*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
-	DECQ         SI
+	DECQ         R10
 	JNZ          kMany
 
 kRest:
@@ -3650,6 +3694,8 @@ kOne:
 	VBROADCASTSS (DI)(BX*1), Z31
 	VFMADD231PS  Z28, Z31, Z2
 	VFMADD231PS  Z29, Z31, Z3
+	PREFETCHT0   (R8)(SI*1)
+	PREFETCHT0   64(R8)(SI*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
 	DECQ         CX
@@ -3769,7 +3815,7 @@ store:
 	RET
 
 // func tile512_3x32(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile512_3x32(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -3780,10 +3826,12 @@ TEXT ·tile512_3x32(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), R9
 	LEAQ   (BX)(BX*2), SI
 	LEAQ   (BX)(BX*4), SI
-	MOVL   104(AX), SI
-	KMOVW  SI, K1
-	SHRL   $0x10, SI
-	KMOVW  SI, K2
+	MOVQ   R9, SI
+	SHLQ   $0x04, SI
+	MOVL   104(AX), R10
+	KMOVW  R10, K1
+	SHRL   $0x10, R10
+	KMOVW  R10, K2
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -3796,8 +3844,8 @@ TEXT ·tile512_3x32(SB), NOSPLIT, $0-8
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
-	MOVQ   CX, SI
-	SHRQ   $0x01, SI
+	MOVQ   CX, R10
+	SHRQ   $0x01, R10
 	JZ     kRest
 
 kMany:
@@ -3812,6 +3860,8 @@ kMany:
 	VBROADCASTSS (DI)(BX*2), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
+	PREFETCHT0   (R8)(SI*1)
+	PREFETCHT0   64(R8)(SI*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
 	VMOVUPS.Z    (R8), K1, Z28
@@ -3825,9 +3875,11 @@ kMany:
 	VBROADCASTSS (DI)(BX*2), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
+	PREFETCHT0   (R8)(SI*1)
+	PREFETCHT0   64(R8)(SI*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
-	DECQ         SI
+	DECQ         R10
 	JNZ          kMany
 
 kRest:
@@ -3846,6 +3898,8 @@ kOne:
 	VBROADCASTSS (DI)(BX*2), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
+	PREFETCHT0   (R8)(SI*1)
+	PREFETCHT0   64(R8)(SI*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
 	DECQ         CX
@@ -3995,7 +4049,7 @@ store:
 	RET
 
 // func tile512_4x32(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile512_4x32(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -4006,10 +4060,12 @@ TEXT ·tile512_4x32(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), R10
 	LEAQ   (BX)(BX*2), SI
 	LEAQ   (BX)(BX*4), DI
-	MOVL   104(AX), DI
-	KMOVW  DI, K1
-	SHRL   $0x10, DI
-	KMOVW  DI, K2
+	MOVQ   R10, DI
+	SHLQ   $0x04, DI
+	MOVL   104(AX), R11
+	KMOVW  R11, K1
+	SHRL   $0x10, R11
+	KMOVW  R11, K2
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -4036,6 +4092,8 @@ kOne:
 	VBROADCASTSS (R8)(SI*1), Z31
 	VFMADD231PS  Z28, Z31, Z6
 	VFMADD231PS  Z29, Z31, Z7
+	PREFETCHT0   (R9)(DI*1)
+	PREFETCHT0   64(R9)(DI*1)
 	ADDQ         DX, R8
 	ADDQ         R10, R9
 	DECQ         CX
@@ -8162,8 +8220,33 @@ store:
 	VZEROUPPER
 	RET
 
+// func copyRows512(to *float32, from *float32, src uintptr, rows uintptr)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·copyRows512(SB), NOSPLIT, $0-32
+	MOVQ  to+0(FP), AX
+	MOVQ  from+8(FP), CX
+	MOVQ  src+16(FP), DX
+	MOVQ  rows+24(FP), BX
+	TESTQ BX, BX
+	JZ    done
+
+row:
+	VMOVUPS    (CX), Z0
+	VMOVUPS    64(CX), Z1
+	PREFETCHT0 (CX)(DX*8)
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       DX, CX
+	ADDQ       $0x80, AX
+	DECQ       BX
+	JNZ        row
+
+done:
+	VZEROUPPER
+	RET
+
 // func tile2_1x16(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile2_1x16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -8174,6 +8257,8 @@ TEXT ·tile2_1x16(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), R9
 	LEAQ   (BX)(BX*2), SI
 	LEAQ   (BX)(BX*4), BX
+	MOVQ   R9, BX
+	SHLQ   $0x04, BX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -8184,8 +8269,8 @@ TEXT ·tile2_1x16(SB), NOSPLIT, $0-8
 	VXORPS Y7, Y7, Y7
 	TESTL  $0x00000100, 108(AX)
 	JNZ    masked
-	MOVQ   CX, BX
-	SHRQ   $0x02, BX
+	MOVQ   CX, SI
+	SHRQ   $0x02, SI
 	JZ     kRest
 
 kMany:
@@ -8194,6 +8279,7 @@ kMany:
 	VBROADCASTSS (DI), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
+	PREFETCHT0   (R8)(BX*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
 	VMOVUPS      (R8), Y12
@@ -8201,6 +8287,7 @@ kMany:
 	VBROADCASTSS (DI), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
+	PREFETCHT0   (R8)(BX*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
 	VMOVUPS      (R8), Y12
@@ -8208,6 +8295,7 @@ kMany:
 	VBROADCASTSS (DI), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
+	PREFETCHT0   (R8)(BX*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
 	VMOVUPS      (R8), Y12
@@ -8215,9 +8303,10 @@ kMany:
 	VBROADCASTSS (DI), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
+	PREFETCHT0   (R8)(BX*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
-	DECQ         BX
+	DECQ         SI
 	JNZ          kMany
 
 kRest:
@@ -8230,6 +8319,7 @@ kOne:
 	VBROADCASTSS (DI), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
+	PREFETCHT0   (R8)(BX*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
 	DECQ         CX
@@ -8237,49 +8327,53 @@ kOne:
 	JMP          summed
 
 masked:
-	MOVQ 96(AX), BX
-	MOVQ CX, SI
-	SHRQ $0x02, SI
+	MOVQ 96(AX), SI
+	MOVQ CX, R10
+	SHRQ $0x02, R10
 	JZ   mRest
 
 mMany:
-	VMOVUPS      (BX), Y12
+	VMOVUPS      (SI), Y12
 	VMASKMOVPS   (R8), Y12, Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      32(SI), Y13
 	VMASKMOVPS   32(R8), Y13, Y13
 	VBROADCASTSS (DI), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
+	PREFETCHT0   (R8)(BX*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
-	VMOVUPS      (BX), Y12
+	VMOVUPS      (SI), Y12
 	VMASKMOVPS   (R8), Y12, Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      32(SI), Y13
 	VMASKMOVPS   32(R8), Y13, Y13
 	VBROADCASTSS (DI), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
+	PREFETCHT0   (R8)(BX*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
-	VMOVUPS      (BX), Y12
+	VMOVUPS      (SI), Y12
 	VMASKMOVPS   (R8), Y12, Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      32(SI), Y13
 	VMASKMOVPS   32(R8), Y13, Y13
 	VBROADCASTSS (DI), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
+	PREFETCHT0   (R8)(BX*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
-	VMOVUPS      (BX), Y12
+	VMOVUPS      (SI), Y12
 	VMASKMOVPS   (R8), Y12, Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      32(SI), Y13
 	VMASKMOVPS   32(R8), Y13, Y13
 	VBROADCASTSS (DI), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
+	PREFETCHT0   (R8)(BX*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
-	DECQ         SI
+	DECQ         R10
 	JNZ          mMany
 
 mRest:
@@ -8287,13 +8381,14 @@ mRest:
 	JZ   summed
 
 mOne:
-	VMOVUPS      (BX), Y12
+	VMOVUPS      (SI), Y12
 	VMASKMOVPS   (R8), Y12, Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      32(SI), Y13
 	VMASKMOVPS   32(R8), Y13, Y13
 	VBROADCASTSS (DI), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
+	PREFETCHT0   (R8)(BX*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
 	DECQ         CX
@@ -8408,7 +8503,7 @@ storeMasked:
 	RET
 
 // func tile2_2x16(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile2_2x16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -8419,6 +8514,8 @@ TEXT ·tile2_2x16(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), R9
 	LEAQ   (BX)(BX*2), SI
 	LEAQ   (BX)(BX*4), SI
+	MOVQ   R9, SI
+	SHLQ   $0x04, SI
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -8429,8 +8526,8 @@ TEXT ·tile2_2x16(SB), NOSPLIT, $0-8
 	VXORPS Y7, Y7, Y7
 	TESTL  $0x00000100, 108(AX)
 	JNZ    masked
-	MOVQ   CX, SI
-	SHRQ   $0x01, SI
+	MOVQ   CX, R10
+	SHRQ   $0x01, R10
 	JZ     kRest
 
 kMany:
@@ -8442,6 +8539,7 @@ kMany:
 	VBROADCASTSS (DI)(BX*1), Y15
 	VFMADD231PS  Y12, Y15, Y2
 	VFMADD231PS  Y13, Y15, Y3
+	PREFETCHT0   (R8)(SI*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
 	VMOVUPS      (R8), Y12
@@ -8452,9 +8550,10 @@ kMany:
 	VBROADCASTSS (DI)(BX*1), Y15
 	VFMADD231PS  Y12, Y15, Y6
 	VFMADD231PS  Y13, Y15, Y7
+	PREFETCHT0   (R8)(SI*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
-	DECQ         SI
+	DECQ         R10
 	JNZ          kMany
 
 kRest:
@@ -8470,6 +8569,7 @@ kOne:
 	VBROADCASTSS (DI)(BX*1), Y15
 	VFMADD231PS  Y12, Y15, Y2
 	VFMADD231PS  Y13, Y15, Y3
+	PREFETCHT0   (R8)(SI*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
 	DECQ         CX
@@ -8477,15 +8577,15 @@ kOne:
 	JMP          summed
 
 masked:
-	MOVQ 96(AX), SI
-	MOVQ CX, R10
-	SHRQ $0x01, R10
+	MOVQ 96(AX), R10
+	MOVQ CX, R11
+	SHRQ $0x01, R11
 	JZ   mRest
 
 mMany:
-	VMOVUPS      (SI), Y12
+	VMOVUPS      (R10), Y12
 	VMASKMOVPS   (R8), Y12, Y12
-	VMOVUPS      32(SI), Y13
+	VMOVUPS      32(R10), Y13
 	VMASKMOVPS   32(R8), Y13, Y13
 	VBROADCASTSS (DI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -8493,11 +8593,12 @@ mMany:
 	VBROADCASTSS (DI)(BX*1), Y15
 	VFMADD231PS  Y12, Y15, Y2
 	VFMADD231PS  Y13, Y15, Y3
+	PREFETCHT0   (R8)(SI*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
-	VMOVUPS      (SI), Y12
+	VMOVUPS      (R10), Y12
 	VMASKMOVPS   (R8), Y12, Y12
-	VMOVUPS      32(SI), Y13
+	VMOVUPS      32(R10), Y13
 	VMASKMOVPS   32(R8), Y13, Y13
 	VBROADCASTSS (DI), Y14
 	VFMADD231PS  Y12, Y14, Y4
@@ -8505,9 +8606,10 @@ mMany:
 	VBROADCASTSS (DI)(BX*1), Y15
 	VFMADD231PS  Y12, Y15, Y6
 	VFMADD231PS  Y13, Y15, Y7
+	PREFETCHT0   (R8)(SI*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
-	DECQ         R10
+	DECQ         R11
 	JNZ          mMany
 
 mRest:
@@ -8515,9 +8617,9 @@ mRest:
 	JZ   summed
 
 mOne:
-	VMOVUPS      (SI), Y12
+	VMOVUPS      (R10), Y12
 	VMASKMOVPS   (R8), Y12, Y12
-	VMOVUPS      32(SI), Y13
+	VMOVUPS      32(R10), Y13
 	VMASKMOVPS   32(R8), Y13, Y13
 	VBROADCASTSS (DI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -8525,6 +8627,7 @@ mOne:
 	VBROADCASTSS (DI)(BX*1), Y15
 	VFMADD231PS  Y12, Y15, Y2
 	VFMADD231PS  Y13, Y15, Y3
+	PREFETCHT0   (R8)(SI*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
 	DECQ         CX
@@ -8668,7 +8771,7 @@ storeMasked:
 	RET
 
 // func tile2_3x16(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile2_3x16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -8679,6 +8782,8 @@ TEXT ·tile2_3x16(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), R9
 	LEAQ   (BX)(BX*2), SI
 	LEAQ   (BX)(BX*4), SI
+	MOVQ   R9, SI
+	SHLQ   $0x04, SI
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -8693,8 +8798,8 @@ TEXT ·tile2_3x16(SB), NOSPLIT, $0-8
 	VXORPS Y11, Y11, Y11
 	TESTL  $0x00000100, 108(AX)
 	JNZ    masked
-	MOVQ   CX, SI
-	SHRQ   $0x01, SI
+	MOVQ   CX, R10
+	SHRQ   $0x01, R10
 	JZ     kRest
 
 kMany:
@@ -8709,6 +8814,7 @@ kMany:
 	VBROADCASTSS (DI)(BX*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
+	PREFETCHT0   (R8)(SI*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
 	VMOVUPS      (R8), Y12
@@ -8722,9 +8828,10 @@ kMany:
 	VBROADCASTSS (DI)(BX*2), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT0   (R8)(SI*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
-	DECQ         SI
+	DECQ         R10
 	JNZ          kMany
 
 kRest:
@@ -8743,6 +8850,7 @@ kOne:
 	VBROADCASTSS (DI)(BX*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
+	PREFETCHT0   (R8)(SI*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
 	DECQ         CX
@@ -8750,15 +8858,15 @@ kOne:
 	JMP          summed
 
 masked:
-	MOVQ 96(AX), SI
-	MOVQ CX, R10
-	SHRQ $0x01, R10
+	MOVQ 96(AX), R10
+	MOVQ CX, R11
+	SHRQ $0x01, R11
 	JZ   mRest
 
 mMany:
-	VMOVUPS      (SI), Y12
+	VMOVUPS      (R10), Y12
 	VMASKMOVPS   (R8), Y12, Y12
-	VMOVUPS      32(SI), Y13
+	VMOVUPS      32(R10), Y13
 	VMASKMOVPS   32(R8), Y13, Y13
 	VBROADCASTSS (DI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -8769,11 +8877,12 @@ mMany:
 	VBROADCASTSS (DI)(BX*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
+	PREFETCHT0   (R8)(SI*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
-	VMOVUPS      (SI), Y12
+	VMOVUPS      (R10), Y12
 	VMASKMOVPS   (R8), Y12, Y12
-	VMOVUPS      32(SI), Y13
+	VMOVUPS      32(R10), Y13
 	VMASKMOVPS   32(R8), Y13, Y13
 	VBROADCASTSS (DI), Y14
 	VFMADD231PS  Y12, Y14, Y6
@@ -8784,9 +8893,10 @@ mMany:
 	VBROADCASTSS (DI)(BX*2), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT0   (R8)(SI*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
-	DECQ         R10
+	DECQ         R11
 	JNZ          mMany
 
 mRest:
@@ -8794,9 +8904,9 @@ mRest:
 	JZ   summed
 
 mOne:
-	VMOVUPS      (SI), Y12
+	VMOVUPS      (R10), Y12
 	VMASKMOVPS   (R8), Y12, Y12
-	VMOVUPS      32(SI), Y13
+	VMOVUPS      32(R10), Y13
 	VMASKMOVPS   32(R8), Y13, Y13
 	VBROADCASTSS (DI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -8807,6 +8917,7 @@ mOne:
 	VBROADCASTSS (DI)(BX*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
+	PREFETCHT0   (R8)(SI*1)
 	ADDQ         DX, DI
 	ADDQ         R9, R8
 	DECQ         CX
@@ -8983,7 +9094,7 @@ storeMasked:
 	RET
 
 // func tile2_4x16(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile2_4x16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -8994,6 +9105,8 @@ TEXT ·tile2_4x16(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), R10
 	LEAQ   (BX)(BX*2), SI
 	LEAQ   (BX)(BX*4), DI
+	MOVQ   R10, DI
+	SHLQ   $0x04, DI
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -9022,6 +9135,7 @@ kOne:
 	VBROADCASTSS (R8)(SI*1), Y15
 	VFMADD231PS  Y12, Y15, Y6
 	VFMADD231PS  Y13, Y15, Y7
+	PREFETCHT0   (R9)(DI*1)
 	ADDQ         DX, R8
 	ADDQ         R10, R9
 	DECQ         CX
@@ -9029,14 +9143,14 @@ kOne:
 	JMP          summed
 
 masked:
-	MOVQ  96(AX), DI
+	MOVQ  96(AX), R11
 	TESTQ CX, CX
 	JZ    summed
 
 mOne:
-	VMOVUPS      (DI), Y12
+	VMOVUPS      (R11), Y12
 	VMASKMOVPS   (R9), Y12, Y12
-	VMOVUPS      32(DI), Y13
+	VMOVUPS      32(R11), Y13
 	VMASKMOVPS   32(R9), Y13, Y13
 	VBROADCASTSS (R8), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -9050,6 +9164,7 @@ mOne:
 	VBROADCASTSS (R8)(SI*1), Y15
 	VFMADD231PS  Y12, Y15, Y6
 	VFMADD231PS  Y13, Y15, Y7
+	PREFETCHT0   (R9)(DI*1)
 	ADDQ         DX, R8
 	ADDQ         R10, R9
 	DECQ         CX
@@ -9900,5 +10015,96 @@ storeMasked:
 	ADDQ       AX, CX
 	VMASKMOVPS Y10, Y12, (CX)
 	VMASKMOVPS Y11, Y13, 32(CX)
+	VZEROUPPER
+	RET
+
+// func copyRows2(to *float32, from *float32, src uintptr, rows uintptr)
+// Requires: AVX, MMX+
+TEXT ·copyRows2(SB), NOSPLIT, $0-32
+	MOVQ  to+0(FP), AX
+	MOVQ  from+8(FP), CX
+	MOVQ  src+16(FP), DX
+	MOVQ  rows+24(FP), BX
+	TESTQ BX, BX
+	JZ    done
+
+row:
+	VMOVUPS    (CX), Y0
+	VMOVUPS    32(CX), Y1
+	PREFETCHT0 (CX)(DX*8)
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       DX, CX
+	ADDQ       $0x40, AX
+	DECQ       BX
+	JNZ        row
+
+done:
+	VZEROUPPER
+	RET
+
+// func transpose8(to *float32, from *float32, dst uintptr, src uintptr, blocks uintptr)
+// Requires: AVX
+TEXT ·transpose8(SB), NOSPLIT, $0-40
+	MOVQ  to+0(FP), AX
+	MOVQ  from+8(FP), CX
+	MOVQ  dst+16(FP), DX
+	MOVQ  src+24(FP), BX
+	MOVQ  blocks+32(FP), SI
+	LEAQ  (BX)(BX*2), DI
+	LEAQ  (DX)(DX*2), R8
+	LEAQ  (CX)(BX*4), R9
+	TESTQ SI, SI
+	JZ    done
+
+block:
+	VMOVUPS     (CX), X0
+	VINSERTF128 $0x01, (R9), Y0, Y0
+	VMOVUPS     (CX)(BX*1), X1
+	VINSERTF128 $0x01, (R9)(BX*1), Y1, Y1
+	VMOVUPS     (CX)(BX*2), X2
+	VINSERTF128 $0x01, (R9)(BX*2), Y2, Y2
+	VMOVUPS     (CX)(DI*1), X3
+	VINSERTF128 $0x01, (R9)(DI*1), Y3, Y3
+	VUNPCKLPS   Y1, Y0, Y4
+	VUNPCKHPS   Y1, Y0, Y5
+	VUNPCKLPS   Y3, Y2, Y6
+	VUNPCKHPS   Y3, Y2, Y7
+	VUNPCKLPD   Y6, Y4, Y0
+	VUNPCKHPD   Y6, Y4, Y1
+	VUNPCKLPD   Y7, Y5, Y2
+	VUNPCKHPD   Y7, Y5, Y3
+	VMOVUPS     Y0, (AX)
+	VMOVUPS     Y1, (AX)(DX*1)
+	VMOVUPS     Y2, (AX)(DX*2)
+	VMOVUPS     Y3, (AX)(R8*1)
+	LEAQ        (AX)(DX*4), AX
+	VMOVUPS     16(CX), X8
+	VINSERTF128 $0x01, 16(R9), Y8, Y8
+	VMOVUPS     16(CX)(BX*1), X9
+	VINSERTF128 $0x01, 16(R9)(BX*1), Y9, Y9
+	VMOVUPS     16(CX)(BX*2), X10
+	VINSERTF128 $0x01, 16(R9)(BX*2), Y10, Y10
+	VMOVUPS     16(CX)(DI*1), X11
+	VINSERTF128 $0x01, 16(R9)(DI*1), Y11, Y11
+	VUNPCKLPS   Y9, Y8, Y12
+	VUNPCKHPS   Y9, Y8, Y13
+	VUNPCKLPS   Y11, Y10, Y14
+	VUNPCKHPS   Y11, Y10, Y15
+	VUNPCKLPD   Y14, Y12, Y8
+	VUNPCKHPD   Y14, Y12, Y9
+	VUNPCKLPD   Y15, Y13, Y10
+	VUNPCKHPD   Y15, Y13, Y11
+	VMOVUPS     Y8, (AX)
+	VMOVUPS     Y9, (AX)(DX*1)
+	VMOVUPS     Y10, (AX)(DX*2)
+	VMOVUPS     Y11, (AX)(R8*1)
+	LEAQ        (AX)(DX*4), AX
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, R9
+	DECQ        SI
+	JNZ         block
+
+done:
 	VZEROUPPER
 	RET

@@ -129,7 +129,7 @@ func emitTile(i isa, rows, vecs int) {
 func (k *kernel) product() {
 	n, step := GP64(), GP64()
 	p := &rowPointers{row: GP64(), row3: GP64(), row5: GP64(), base: []Register{GP64(), GP64()}}
-	b, bStep := GP64(), GP64()
+	b, bStep, ahead := GP64(), GP64(), GP64()
 	MOVQ(k.arg(offK), n)
 	MOVQ(k.arg(offA), p.base[0])
 	MOVQ(k.arg(offARow), p.row)
@@ -138,6 +138,10 @@ func (k *kernel) product() {
 	MOVQ(k.arg(offBStep), bStep)
 	LEAQ(Mem{Base: p.row, Index: p.row, Scale: 2}, p.row3)
 	LEAQ(Mem{Base: p.row, Index: p.row, Scale: 4}, p.row5)
+	if k.streams() {
+		MOVQ(bStep, ahead)
+		SHLQ(Imm(4), ahead)
+	}
 	if k.rows > 7 {
 		LEAQ(Mem{Base: p.base[0], Index: p.row3, Scale: 2}, p.base[1])
 		ADDQ(p.row, p.base[1])
@@ -159,6 +163,11 @@ func (k *kernel) product() {
 		}
 	}
 	advance := func() {
+		if k.streams() {
+			for v := 0; v < k.vecs*k.width; v += 16 {
+				PREFETCHT0(Mem{Base: b, Index: ahead, Scale: 1, Disp: 4 * v})
+			}
+		}
 		ADDQ(step, p.base[0])
 		if k.rows > 7 {
 			ADDQ(step, p.base[1])
@@ -228,6 +237,10 @@ func (k *kernel) product() {
 		}
 	}
 }
+
+// streams says whether the kernel is likely to wait for B from memory, which it
+// does where few rows of A share it: it then asks for rows of B well ahead.
+func (k *kernel) streams() bool { return k.rows <= 4 }
 
 // multiply adds the product of one column of A and the loaded row of B.
 func (k *kernel) multiply(p *rowPointers, set int) {
