@@ -15,6 +15,8 @@ type name struct{ domain, name string }
 func families() [][]op.Spec {
 	return [][]op.Spec{
 		constants(),
+		matmuls(),
+		recurrents(),
 		views(),
 	}
 }
