@@ -203,7 +203,7 @@ func TestRawCalls(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		copy(cx.Opts.Memory.Bytes()[ptr:], "bytes")
+		copy((*cx.Opts.Memory)[ptr:], "bytes")
 		stack[0], stack[1] = uint64(ptr), 5
 		return nil
 	}, func(_ []byte, stack []uint64) error {

@@ -156,26 +156,20 @@ func (f *Func) Call(ctx context.Context, args ...value.Value) (value.Value, erro
 }
 
 // Typed is a function with parameters and result of Go types P and R.
-type Typed[P, R any] struct {
-	f      *abi.Func
-	params abi.Codec[P]
-	result abi.Codec[R]
-}
+type Typed[P, R any] struct{ t *abi.Typed[P, R] }
 
 // Bind returns f as a function of Go types, by codecs of its type: params is
 // made by [abi.Params]; [abi.None] stands for no parameters and no result. It
 // is an error when they are not of f's type.
 func Bind[P, R any](f *Func, params abi.Codec[P], result abi.Codec[R]) (Typed[P, R], error) {
-	if err := abi.CheckFunc(f.f, params, result); err != nil {
-		return Typed[P, R]{}, err
-	}
-	return Typed[P, R]{f.f, params, result}, nil
+	t, err := abi.Bind(f.f, params, result)
+	return Typed[P, R]{t}, err
 }
 
 // Call calls the function. It allocates nothing beyond the result. Errors are
 // as for [Func.Call].
 func (t Typed[P, R]) Call(ctx context.Context, p P) (R, error) {
-	r, err := abi.CallFunc(ctx, t.f, t.params, t.result, p)
+	r, err := t.t.Call(ctx, p)
 	if err != nil {
 		err = clean(err)
 	}
@@ -185,7 +179,7 @@ func (t Typed[P, R]) Call(ctx context.Context, p P) (R, error) {
 // CallView is Call with a result that may be a view of guest memory: use is
 // called with it and must not keep it.
 func (t Typed[P, R]) CallView(ctx context.Context, p P, use func(R) error) error {
-	if err := abi.CallFuncView(ctx, t.f, t.params, t.result, p, use); err != nil {
+	if err := t.t.CallView(ctx, p, use); err != nil {
 		return clean(err)
 	}
 	return nil
@@ -198,7 +192,11 @@ func Call[P, R any](ctx context.Context, f *Func, params abi.Codec[P], result ab
 		var r R
 		return r, err
 	}
-	return Typed[P, R]{f.f, params, result}.Call(ctx, p)
+	r, err := abi.CallFunc(ctx, f.f, params, result, p)
+	if err != nil {
+		err = clean(err)
+	}
+	return r, err
 }
 
 // CallRaw calls with core values, for callers that lift and lower themselves:

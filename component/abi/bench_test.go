@@ -16,7 +16,7 @@ func benchGuest() *guest {
 	g := newGuest(NewStore(Limits{}), nil, "g")
 	g.heap.mem = make([]byte, 2<<20)
 	g.opts.Realloc = func(_ context.Context, s []uint64) error { s[0] = 1 << 20; return nil }
-	g.opts.Memory = g.heap
+	g.opts.Memory = &g.mem
 	return g
 }
 

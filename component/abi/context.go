@@ -17,15 +17,28 @@ type Context struct {
 	budget int64
 	scope  Scope
 	stack  [4]uint64 // of realloc
+
+	// Lists of structs that a host function is lifted; see lendList.
+	lends bool    // lists may be lent
+	spare scratch // for the next list
+	lent  scratch // the list that is lent
 }
 
 // Init makes the context ready for one call into or out of inst. With views,
 // strings, list<u8> and lists of fixed-width numbers are lifted as views of
 // memory where that is possible; else they are copied.
 func (cx *Context) Init(ctx context.Context, opts *CanonicalOptions, inst *Instance, views bool) {
-	cx.Ctx, cx.Opts, cx.Inst, cx.views = ctx, opts, inst, views
-	cx.budget = inst.Store.limits.MaxLiftBytes
-	cx.scope.reset()
+	cx.Opts, cx.Inst = opts, inst
+	cx.start(ctx, views)
+}
+
+// start is Init for the next call with the same options and instance.
+func (cx *Context) start(ctx context.Context, views bool) {
+	cx.Ctx, cx.views = ctx, views
+	cx.budget = cx.Inst.Store.limits.MaxLiftBytes
+	if cx.scope.used {
+		cx.scope.reset()
+	}
 }
 
 // memory is a fresh view of linear memory; empty when there is none, so that
@@ -34,7 +47,7 @@ func (cx *Context) memory() []byte {
 	if cx.Opts.Memory == nil {
 		return nil
 	}
-	return cx.Opts.Memory.Bytes()
+	return *cx.Opts.Memory
 }
 
 // Allocate asks the guest for size bytes, aligned to align, and returns where
@@ -43,31 +56,40 @@ func (cx *Context) memory() []byte {
 // It traps when the guest has no realloc, when realloc traps, and when its
 // result is not aligned or not inside memory.
 func (cx *Context) Allocate(align, size uint32) (ptr uint32, err error) {
-	return cx.reallocate(0, 0, align, size)
+	ptr, _, err = cx.place(0, 0, align, size)
+	return ptr, err
 }
 
-// reallocate is the spec's LiftLowerContext.reallocate and the checks that
-// follow each of its uses. The guest may not call out while it runs.
-func (cx *Context) reallocate(old, oldSize, align, newSize uint32) (uint32, error) {
+// reallocate asks the guest for newSize bytes in place of the oldSize at old.
+func (cx *Context) reallocate(old, oldSize, align, newSize uint32) (ptr uint32, err error) {
+	ptr, _, err = cx.place(old, oldSize, align, newSize)
+	return ptr, err
+}
+
+// place is the spec's LiftLowerContext.reallocate and the checks that follow
+// each of its uses. b is what was allocated, a view of memory. The guest may not
+// call out while it runs.
+func (cx *Context) place(old, oldSize, align, newSize uint32) (ptr uint32, b []byte, err error) {
 	if cx.Opts.Realloc == nil {
-		return 0, trapf(TrapRealloc, "%d bytes are needed and the function has no realloc option", newSize)
+		return 0, nil, trapf(TrapRealloc, "%d bytes are needed and the function has no realloc option", newSize)
 	}
 	mayLeave := cx.Inst.mayLeave
 	cx.Inst.mayLeave = false
 	cx.stack = [4]uint64{uint64(old), uint64(oldSize), uint64(align), uint64(newSize)}
-	err := cx.Opts.Realloc(cx.Ctx, cx.stack[:])
-	if err != nil {
-		return 0, &Trap{Kind: TrapRealloc, Msg: "realloc", Err: err}
+	if err := cx.Opts.Realloc(cx.Ctx, cx.stack[:]); err != nil {
+		return 0, nil, &Trap{Kind: TrapRealloc, Msg: "realloc", Err: err}
 	}
 	cx.Inst.mayLeave = mayLeave
-	ptr := uint32(cx.stack[0])
+	ptr = uint32(cx.stack[0])
 	if ptr&(align-1) != 0 {
-		return 0, trapf(TrapUnaligned, "realloc return: result not aligned: unaligned pointer 0x%x where a multiple of %d was asked for", ptr, align)
+		return 0, nil, trapf(TrapUnaligned, "realloc return: result not aligned: unaligned pointer 0x%x where a multiple of %d was asked for", ptr, align)
 	}
-	if n := uint64(len(cx.memory())); uint64(ptr)+uint64(newSize) > n {
-		return 0, trapf(TrapOutOfBounds, "realloc return: beyond end of memory: 0x%x+0x%x is outside memory of 0x%x bytes", ptr, newSize, n)
+	m := cx.memory()
+	end := uint64(ptr) + uint64(newSize)
+	if end > uint64(len(m)) {
+		return 0, nil, trapf(TrapOutOfBounds, "realloc return: beyond end of memory: 0x%x+0x%x is outside memory of 0x%x bytes", ptr, newSize, len(m))
 	}
-	return ptr, nil
+	return ptr, m[ptr:end:end], nil
 }
 
 // charge counts n bytes, or as much work, against the limit of what one call
@@ -98,6 +120,7 @@ func (cx *Context) view(ptr uint32, size uint64, align uint32, what string) ([]b
 // Scope is the spec's borrow scope: a Task where handles are lent to a callee,
 // a Subtask where a caller lends them.
 type Scope struct {
+	used       bool              // any of the fields below was set
 	numBorrows int               // handles made for this call that its callee has not dropped yet
 	lenders    []uint32          // indices in the caller's table of the handles lent
 	hostLent   []*ResourceHandle // the host's own handles lent
@@ -107,7 +130,9 @@ type Scope struct {
 }
 
 func (s *Scope) reset() {
-	s.numBorrows, s.lowered = 0, false
+	clear(s.hostLent)
+	clear(s.hostHeld)
+	s.used, s.numBorrows, s.lowered = false, 0, false
 	s.lenders = s.lenders[:0]
 	s.hostLent = s.hostLent[:0]
 	s.hostHeld = s.hostHeld[:0]
@@ -116,7 +141,7 @@ func (s *Scope) reset() {
 
 // finish ends the scope's lends: the spec's Subtask.deliver_resolve.
 func (s *Scope) finish(inst *Instance) {
-	if len(s.lenders)|len(s.hostLent)|len(s.hostHeld) != 0 {
+	if s.used {
 		s.finishLends(inst)
 	}
 }
@@ -142,7 +167,7 @@ func (s *Scope) finishLends(inst *Instance) {
 // they stay in the store's table, so that none is lost when a later value of
 // the same call traps.
 func (s *Scope) commit(st *Store) {
-	if len(s.moved) != 0 {
+	if s.used {
 		s.commitMoved(st)
 	}
 }

@@ -50,7 +50,7 @@ type Store struct {
 	hostTable *resource.Table[hostEntry]
 	serial    uint64
 	closed    bool
-	calls     []*Call // free ones
+	calls     *Call // free ones
 }
 
 // hostEntry is a Go value that a guest holds handles of.
@@ -113,16 +113,19 @@ func (s *Store) addHost(v Dropper, lent bool) (rep uint32, err error) {
 // AcquireCall returns a Call for one call from a guest; give it back with
 // ReleaseCall when the call has ended.
 func (s *Store) AcquireCall() *Call {
-	if n := len(s.calls); n > 0 {
-		c := s.calls[n-1]
-		s.calls = s.calls[:n-1]
-		return c
+	c := s.calls
+	if c == nil {
+		return new(Call)
 	}
-	return new(Call)
+	s.calls = c.next
+	return c
 }
 
 // ReleaseCall gives a Call back, for the next call.
 func (s *Store) ReleaseCall(c *Call) {
-	c.Stack, c.Ctx = nil, nil
-	s.calls = append(s.calls, c)
+	if c.lent != nil || c.scope.used {
+		c.forget()
+	}
+	c.Ctx = nil
+	c.next, s.calls = s.calls, c
 }

@@ -9,10 +9,6 @@ import (
 	"github.com/wasinn/wasinn/component/value"
 )
 
-type memory []byte
-
-func (m memory) Bytes() []byte { return m }
-
 // A host function is written on Go types. The strings and lists of its
 // parameters are views of the guest's memory.
 func ExampleCanonLower() {
@@ -34,7 +30,8 @@ func ExampleCanonLower() {
 
 	// What the engine does when a guest calls it:
 	store := abi.NewStore(abi.Limits{})
-	opts := &abi.CanonicalOptions{Memory: memory("....guest....")}
+	memory := []byte("....guest....")
+	opts := &abi.CanonicalOptions{Memory: &memory}
 	stack := []uint64{4, 5, 2}
 	call := store.AcquireCall()
 	call.Init(context.Background(), opts, abi.NewInstance(store, nil, "guest"), stack)

@@ -87,8 +87,7 @@ func (t *fused) call(c *Call, callee *Func, fr *frame) error {
 	if err := fr.returned(); err != nil {
 		return err
 	}
-	fr.vals.Reset(fr.stack[:])
-	c.vals.Reset(c.Stack)
+	fr.vals.i, c.vals.i = 0, 0
 	if err := t.moveResult(&fr.cx, &fr.vals, &c.Context, &c.vals, out); err != nil {
 		return AtResult(err)
 	}
@@ -100,7 +99,7 @@ func (t *fused) moveParams(src *Context, vi *CoreValues, dst *Context, vo *CoreV
 	if l.NumFlat <= layout.MaxFlatParams {
 		return t.params.flat(src, vi, dst, vo)
 	}
-	b, err := src.view(uint32(vi.Next()), uint64(l.Size), l.Align, "spilled values")
+	b, err := src.view(uint32(vi.Next()), uint64(l.Size), l.Align, spilled)
 	if err != nil {
 		return err
 	}
@@ -117,7 +116,7 @@ func (t *fused) moveResult(src *Context, vi *CoreValues, dst *Context, vo *CoreV
 	if l.NumFlat <= layout.MaxFlatResults {
 		return t.result.flat(src, vi, dst, vo)
 	}
-	b, err := src.view(uint32(vi.Next()), uint64(l.Size), l.Align, "spilled values")
+	b, err := src.view(uint32(vi.Next()), uint64(l.Size), l.Align, spilled)
 	if err != nil {
 		return err
 	}

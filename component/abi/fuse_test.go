@@ -168,11 +168,11 @@ func fuzzMove(c Codec[value.Value], mem []byte, flat []uint64, from, to StringEn
 			return fmt.Sprint("move: ", trapKind(err))
 		}
 	} else {
-		v, err := liftFlatValues(src, c, 16, &CoreValues{vs: flat})
+		v, err := liftFlatValues(src, c, c.Flat() > 16, &CoreValues{vs: flat})
 		if err != nil {
 			return fmt.Sprint("move: ", trapKind(err))
 		}
-		if err := lowerParams(dst, c, v, vals); err != nil {
+		if err := lowerParams(dst, c, c.Flat() > 16, v, vals); err != nil {
 			return fmt.Sprint("move: ", trapKind(err))
 		}
 	}
@@ -181,7 +181,7 @@ func fuzzMove(c Codec[value.Value], mem []byte, flat []uint64, from, to StringEn
 
 // utf8Image lifts a value and lowers it to a fresh utf8 memory.
 func utf8Image(cx *Context, c Codec[value.Value], flat []uint64) string {
-	v, err := liftFlatValues(cx, c, 16, &CoreValues{vs: flat})
+	v, err := liftFlatValues(cx, c, c.Flat() > 16, &CoreValues{vs: flat})
 	if err != nil {
 		return fmt.Sprint("lift: ", trapKind(err))
 	}
@@ -189,7 +189,7 @@ func utf8Image(cx *Context, c Codec[value.Value], flat []uint64) string {
 	opts := out.options(UTF8)
 	cx.Opts = &opts
 	vals := &CoreValues{vs: make([]uint64, c.Flat())}
-	err = lowerParams(cx, c, v, vals)
+	err = lowerParams(cx, c, c.Flat() > 16, v, vals)
 	return fmt.Sprintf("%d handles, %v, %d %x", cx.Inst.NumHandles(), err, vals.vs, bytes.TrimRight(out.mem, "\x00"))
 }
 

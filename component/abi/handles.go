@@ -23,6 +23,7 @@ func (c hostOwn[T]) lift(cx *Context, index uint32) (v T, err error) {
 	if err != nil {
 		return v, err
 	}
+	cx.scope.used = true
 	cx.scope.moved = append(cx.scope.moved, rep)
 	return c.h.value(cx.Inst.Store, rep)
 }

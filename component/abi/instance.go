@@ -78,7 +78,13 @@ func (i *Instance) mayEnterFrom(caller *Instance) bool {
 
 func (i *Instance) enterFrom(caller *Instance) { i.setMayEnter(caller, false) }
 
-func (i *Instance) leaveTo(caller *Instance) { i.setMayEnter(caller, true) }
+func (i *Instance) leaveTo(caller *Instance) {
+	if caller == nil && i.parent == nil {
+		i.mayEnter = true
+		return
+	}
+	i.setMayEnter(caller, true)
+}
 
 func (i *Instance) setMayEnter(caller *Instance, v bool) {
 	for a := i; a != nil; a = a.parent {
@@ -97,6 +103,10 @@ func (i *Instance) within(a *Instance) bool {
 	}
 	return false
 }
+
+// ready reports whether the host may enter a root, which is what most calls do:
+// its own flag is the whole entering set.
+func (i *Instance) ready() bool { return i.parent == nil && i.mayEnter && i.poison == nil }
 
 // enter checks the rules for entering the instance and enters it.
 func (i *Instance) enter(caller *Instance) error {

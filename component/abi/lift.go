@@ -33,7 +33,16 @@ type frame struct {
 // NewFunc returns the function that canon lift makes of core. name is for
 // messages.
 func NewFunc(name string, sig *Signature, core CoreFunc, opts CanonicalOptions, inst *Instance) *Func {
-	return &Func{name: name, sig: sig, core: core, opts: opts, inst: inst}
+	f := &Func{name: name, sig: sig, core: core, opts: opts, inst: inst}
+	f.prepare(&f.frame)
+	return f
+}
+
+// prepare gives a new frame what is the same in every call.
+func (f *Func) prepare(fr *frame) *frame {
+	fr.cx.Opts, fr.cx.Inst = &f.opts, f.inst
+	fr.vals.Reset(fr.stack[:])
+	return fr
 }
 
 // Name is the function's name, for messages.
@@ -49,7 +58,7 @@ func (f *Func) Instance() *Instance { return f.inst }
 // function is under way, as a parent's function may be below a child's.
 func (f *Func) acquire() *frame {
 	if f.busy {
-		return new(frame)
+		return f.prepare(new(frame))
 	}
 	f.busy = true
 	return &f.frame
@@ -64,12 +73,14 @@ func (f *Func) release(fr *frame) {
 
 // begin enters the instance for a call by caller, nil for the host.
 func (f *Func) begin(ctx context.Context, caller *Instance, views bool) (*frame, error) {
-	if err := f.inst.enter(caller); err != nil {
+	if caller == nil && f.inst.ready() {
+		f.inst.mayEnter = false
+	} else if err := f.inst.enter(caller); err != nil {
 		return nil, AtCall(err, f.name)
 	}
 	fr := f.acquire()
-	fr.cx.Init(ctx, &f.opts, f.inst, views)
-	fr.vals.Reset(fr.stack[:])
+	fr.cx.start(ctx, views)
+	fr.vals.i = 0
 	return fr, nil
 }
 
@@ -110,10 +121,14 @@ func hostsFault(err error) bool {
 // returned is the spec's Task.return_: no handle that was lent for the call
 // may be left.
 func (fr *frame) returned() error {
-	if n := fr.cx.scope.numBorrows; n > 0 {
-		return trapf(TrapBorrowsRemain, "borrow handles still remain at the end of the call: %d", n)
+	if fr.cx.scope.numBorrows > 0 {
+		return fr.borrowsRemain()
 	}
 	return nil
+}
+
+func (fr *frame) borrowsRemain() error {
+	return trapf(TrapBorrowsRemain, "borrow handles still remain at the end of the call: %d", fr.cx.scope.numBorrows)
 }
 
 // end runs post-return, on the core results, and leaves the instance.
@@ -129,56 +144,6 @@ func (f *Func) end(ctx context.Context, fr *frame, caller *Instance) error {
 	f.inst.leaveTo(caller)
 	f.release(fr)
 	return nil
-}
-
-// CallFunc calls f with typed parameters and copies its result out of guest
-// memory. params and result must be codecs of f's own type, which [CheckFunc]
-// checks; [None] stands for no parameters and no result.
-//
-// Any error poisons f's instance, but for those that say that it was not
-// entered, and for values in p that params cannot hold.
-func CallFunc[P, R any](ctx context.Context, f *Func, params Codec[P], result Codec[R], p P) (R, error) {
-	r, _, err := callFunc(ctx, f, params, result, p, nil)
-	return r, err
-}
-
-// CallFuncView is CallFunc with a result that may be a view of guest memory:
-// use is called with it before post-return, and must not keep it.
-func CallFuncView[P, R any](ctx context.Context, f *Func, params Codec[P], result Codec[R], p P, use func(R) error) error {
-	_, useErr, err := callFunc(ctx, f, params, result, p, use)
-	if err != nil {
-		return err
-	}
-	return useErr
-}
-
-func callFunc[P, R any](ctx context.Context, f *Func, params Codec[P], result Codec[R], p P, use func(R) error) (r R, useErr, err error) {
-	fr, err := f.begin(ctx, nil, use != nil)
-	if err != nil {
-		return r, nil, err
-	}
-	if err := lowerParams(&fr.cx, params, p, &fr.vals); err != nil {
-		return r, nil, f.refuse(fr, err)
-	}
-	if err := f.core(ctx, fr.stack[:]); err != nil {
-		return r, nil, f.fail(fr, err)
-	}
-	fr.vals.Reset(fr.stack[:])
-	r, err = liftFlatValues(&fr.cx, result, layout.MaxFlatResults, &fr.vals)
-	if err != nil {
-		return r, nil, f.fail(fr, AtResult(err))
-	}
-	if err := fr.returned(); err != nil {
-		return r, nil, f.fail(fr, err)
-	}
-	fr.cx.scope.commit(f.inst.Store)
-	if use != nil {
-		useErr = use(r)
-	}
-	if err := f.end(ctx, fr, nil); err != nil {
-		return r, nil, f.fail(fr, err)
-	}
-	return r, useErr, nil
 }
 
 // CallRaw calls f with core values and gives use its core results and a view

@@ -2,6 +2,7 @@ package abi
 
 import (
 	"context"
+	"unsafe"
 
 	"github.com/wasinn/wasinn/component/abi/layout"
 	"github.com/wasinn/wasinn/component/types"
@@ -15,13 +16,15 @@ type Call struct {
 	Stack []uint64
 
 	vals CoreValues
+	next *Call // of the store's free ones
 }
 
 // Init makes the call ready: inst is the instance that calls, opts are those
 // of its canon lower.
 func (c *Call) Init(ctx context.Context, opts *CanonicalOptions, inst *Instance, stack []uint64) {
-	c.Context.Init(ctx, opts, inst, true)
-	c.Stack = stack
+	c.Ctx, c.Opts, c.Inst, c.Stack = ctx, opts, inst, stack
+	c.budget = inst.Store.limits.MaxLiftBytes
+	c.views, c.lends = true, true
 }
 
 // HostFunc runs one call: it lifts its parameters from c.Stack, works, and
@@ -38,17 +41,29 @@ type HostFunc func(c *Call) error
 // See https://github.com/WebAssembly/component-model/blob/main/design/mvp/CanonicalABI.md#canon-lower
 func CanonLower[P, R any](params Codec[P], result Codec[R], fn func(c *Call, p P) (R, error)) HostFunc {
 	need, outParam := lowerStack(params.Flat(), result.Flat())
+	paramsInMemory, resultInMemory := params.Flat() > layout.MaxFlatParams, outParam >= 0
+	simple, one := simpleParamsOf(params), resultNumber(result)
 	return func(c *Call) error {
-		if err := c.begin(need); err != nil {
-			return err
+		if !c.Inst.mayLeave || len(c.Stack) < need {
+			return c.refuse(need)
 		}
-		c.vals.Reset(c.Stack)
-		p, err := liftFlatValues(&c.Context, params, layout.MaxFlatParams, &c.vals)
+		var p P
+		var err error
+		if simple.numbers {
+			for i := range simple.places {
+				simple.places[i].liftNumber(c.Stack[i], unsafe.Pointer(&p))
+			}
+		} else if simple.ok {
+			err = simple.lift(&c.Context, c.Stack, unsafe.Pointer(&p))
+		} else {
+			c.vals.Reset(c.Stack)
+			p, err = liftFlatValues(&c.Context, params, paramsInMemory, &c.vals)
+		}
 		if err != nil {
 			return err
 		}
 		var out uint32
-		if outParam >= 0 {
+		if resultInMemory {
 			out = uint32(c.Stack[outParam])
 		}
 		c.scope.commit(c.Inst.Store)
@@ -56,9 +71,13 @@ func CanonLower[P, R any](params Codec[P], result Codec[R], fn func(c *Call, p P
 		if err != nil {
 			return err
 		}
-		c.vals.Reset(c.Stack)
-		if err := lowerResult(&c.Context, result, r, &c.vals, out); err != nil {
-			return AtResult(err)
+		if one.kind != otherField {
+			c.Stack[0] = one.lowerNumber(unsafe.Pointer(&r))
+		} else {
+			c.vals.Reset(c.Stack)
+			if err := lowerResult(&c.Context, result, resultInMemory, r, &c.vals, out); err != nil {
+				return AtResult(err)
+			}
 		}
 		c.scope.finish(c.Inst)
 		return nil
@@ -79,13 +98,18 @@ func lowerStack(paramFlat, resultFlat int) (need, outParam int) {
 // begin checks what every lowered call must: that the guest may call out, and
 // that the stack is long enough.
 func (c *Call) begin(need int) error {
+	if !c.Inst.mayLeave || len(c.Stack) < need {
+		return c.refuse(need)
+	}
+	return nil
+}
+
+// refuse says why the call cannot be made.
+func (c *Call) refuse(need int) error {
 	if err := c.Inst.checkMayLeave(); err != nil {
 		return err
 	}
-	if len(c.Stack) < need {
-		return trapf(TrapUnsupported, "a core stack of %d values, want %d", len(c.Stack), need)
-	}
-	return nil
+	return trapf(TrapUnsupported, "a core stack of %d values, want %d", len(c.Stack), need)
 }
 
 // FuncType is the type of a function with these parameters, made by [Params]

@@ -2,9 +2,10 @@ package abi
 
 import "context"
 
-// Memory is a linear memory. Bytes returns a view of all of it; the engine's
-// memories never move, so a view stays good across a grow (it is only short).
-type Memory interface{ Bytes() []byte }
+// Memory is a linear memory: where the engine keeps the view of all of it,
+// which it changes when the memory grows. Memories do not move, so an older view
+// stays good; it is only short.
+type Memory *[]byte
 
 // CoreFunc calls a core function. stack holds the parameters, then the
 // results; it is as long as the longer of the two.

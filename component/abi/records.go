@@ -18,9 +18,10 @@ type Field[S any] struct {
 
 	offset, size uint32
 
-	// Fields of plain numbers, the most of all, are moved without a call.
-	number numberKind
-	goOff  uintptr
+	// Fields of numbers, strings and list<u8>, the most of all, are moved without
+	// a call of their codec.
+	kind  fieldKind
+	goOff uintptr
 }
 
 // fieldOps work on one field of a struct. The struct is passed by value and
@@ -45,8 +46,8 @@ func FieldOf[S, F any](name string, c Codec[F], at func(*S) *F) Field[S] {
 		panic(fmt.Sprintf("abi: FieldOf(%q): not a field of %T", name, *s))
 	}
 	f := Field[S]{name: name, typ: c.Type(), ops: fieldAt[S, F]{c, off}, goOff: off}
-	if n, ok := c.(interface{ numberKind() numberKind }); ok {
-		f.number = n.numberKind()
+	if k, ok := c.(interface{ fieldKind() fieldKind }); ok {
+		f.kind = k.fieldKind()
 	}
 	return f
 }
@@ -78,64 +79,6 @@ func (f fieldAt[S, F]) lowerFlat(cx *Context, s S, vo *CoreValues) error {
 	return f.codec.LowerFlat(cx, *f.at(&s), vo)
 }
 
-// numberKind tells how a field that is a plain number is held in Go: by its
-// size in bytes, and whether it is signed. 0 is for all other fields.
-type numberKind uint8
-
-const (
-	number8 numberKind = iota + 1
-	number16
-	number32
-	number64
-	signed8
-	signed16
-)
-
-// load moves a number from memory to the field at p.
-func (k numberKind) load(b []byte, p unsafe.Pointer) {
-	switch k {
-	case number8, signed8:
-		*(*uint8)(p) = b[0]
-	case number16, signed16:
-		*(*uint16)(p) = le.Uint16(b)
-	case number32:
-		*(*uint32)(p) = le.Uint32(b)
-	case number64:
-		*(*uint64)(p) = le.Uint64(b)
-	}
-}
-
-// lift moves a core value to the field at p, wrapped to its width.
-func (k numberKind) lift(v uint64, p unsafe.Pointer) {
-	switch k {
-	case number8, signed8:
-		*(*uint8)(p) = uint8(v)
-	case number16, signed16:
-		*(*uint16)(p) = uint16(v)
-	case number32:
-		*(*uint32)(p) = uint32(v)
-	case number64:
-		*(*uint64)(p) = v
-	}
-}
-
-// lower makes a core value of the field at p.
-func (k numberKind) lower(p unsafe.Pointer) uint64 {
-	switch k {
-	case number8:
-		return uint64(*(*uint8)(p))
-	case number16:
-		return uint64(*(*uint16)(p))
-	case number32:
-		return uint64(*(*uint32)(p))
-	case number64:
-		return *(*uint64)(p)
-	case signed8:
-		return uint64(uint32(*(*int8)(p)))
-	}
-	return uint64(uint32(*(*int16)(p)))
-}
-
 // Record is the codec of a record as Go struct S, its fields in the order of
 // the type.
 func Record[S any](fields ...Field[S]) Codec[S] {
@@ -160,7 +103,7 @@ func newRecord[S any](typ types.ValType, fields []Field[S], step func(error, str
 		o, l := r.Add(fields[i].typ)
 		fields[i].offset, fields[i].size = o, l.Size
 	}
-	return &recordCodec[S]{typ: typ, layout: r.Layout(), fields: fields, step: step}
+	return &recordCodec[S]{typ: typ, layout: r.Layout(), fields: fields, step: step, simple: placesOf(fields)}
 }
 
 type recordCodec[S any] struct {
@@ -168,7 +111,12 @@ type recordCodec[S any] struct {
 	layout *layout.Layout
 	fields []Field[S]
 	step   func(error, string) error
+	simple []place // the fields when all of them are simple
 }
+
+func (c *recordCodec[S]) places() []place { return c.simple }
+
+func (c *recordCodec[S]) atField(err error, i int) error { return c.step(err, c.fields[i].name) }
 
 func (c *recordCodec[S]) Type() types.ValType { return c.typ }
 func (c *recordCodec[S]) Align() uint32       { return c.layout.Align }
@@ -178,11 +126,18 @@ func (c *recordCodec[S]) Flat() int           { return c.layout.NumFlat }
 func (c *recordCodec[S]) Load(cx *Context, b []byte) (s S, err error) {
 	for i := range c.fields {
 		f := &c.fields[i]
-		if f.number != 0 {
-			f.number.load(b[f.offset:f.offset+f.size], unsafe.Add(unsafe.Pointer(&s), f.goOff))
-			continue
+		at, p := b[f.offset:f.offset+f.size:f.offset+f.size], unsafe.Add(unsafe.Pointer(&s), f.goOff)
+		switch f.kind {
+		case otherField:
+			s, err = f.ops.load(cx, at, s)
+		case textField:
+			*(*string)(p), err = cx.loadString(loadPair(at))
+		case bytesField:
+			*(*[]byte)(p), err = bytesList.Load(cx, at)
+		default:
+			f.kind.load(at, p)
 		}
-		if s, err = f.ops.load(cx, b[f.offset:f.offset+f.size:f.offset+f.size], s); err != nil {
+		if err != nil {
 			return s, c.step(err, f.name)
 		}
 	}
@@ -202,25 +157,39 @@ func (c *recordCodec[S]) Store(cx *Context, v S, ptr uint32) error {
 func (c *recordCodec[S]) LiftFlat(cx *Context, vi *CoreValues) (s S, err error) {
 	for i := range c.fields {
 		f := &c.fields[i]
-		if f.number != 0 {
-			f.number.lift(vi.Next(), unsafe.Add(unsafe.Pointer(&s), f.goOff))
-			continue
+		p := unsafe.Add(unsafe.Pointer(&s), f.goOff)
+		switch f.kind {
+		case otherField:
+			s, err = f.ops.liftFlat(cx, s, vi)
+		case textField:
+			*(*string)(p), err = String.LiftFlat(cx, vi)
+		case bytesField:
+			*(*[]byte)(p), err = bytesList.LiftFlat(cx, vi)
+		default:
+			f.kind.lift(vi.Next(), p)
 		}
-		if s, err = f.ops.liftFlat(cx, s, vi); err != nil {
+		if err != nil {
 			return s, c.step(err, f.name)
 		}
 	}
 	return s, nil
 }
 
-func (c *recordCodec[S]) LowerFlat(cx *Context, v S, vo *CoreValues) error {
+func (c *recordCodec[S]) LowerFlat(cx *Context, v S, vo *CoreValues) (err error) {
 	for i := range c.fields {
 		f := &c.fields[i]
-		if f.number != 0 {
-			vo.Put(f.number.lower(unsafe.Add(unsafe.Pointer(&v), f.goOff)))
-			continue
+		p := unsafe.Add(unsafe.Pointer(&v), f.goOff)
+		switch f.kind {
+		case otherField:
+			err = f.ops.lowerFlat(cx, v, vo)
+		case textField:
+			err = String.LowerFlat(cx, *(*string)(p), vo)
+		case bytesField:
+			err = bytesList.LowerFlat(cx, *(*[]byte)(p), vo)
+		default:
+			vo.Put(f.kind.lower(p))
 		}
-		if err := f.ops.lowerFlat(cx, v, vo); err != nil {
+		if err != nil {
 			return c.step(err, f.name)
 		}
 	}

@@ -206,6 +206,7 @@ func (cx *Context) liftHandle(index uint32, rt *ResourceType, own bool) (*Resour
 	}
 	h := &ResourceHandle{rt: rt, store: cx.Inst.Store, rep: rep, own: own}
 	if !own {
+		cx.scope.used = true
 		cx.scope.hostHeld = append(cx.scope.hostHeld, h)
 	}
 	return h, nil
@@ -219,6 +220,7 @@ func (cx *Context) lowerHandle(h *ResourceHandle, rt *ResourceType, own bool) (i
 	}
 	if !own {
 		h.lends++
+		cx.scope.used = true
 		cx.scope.hostLent = append(cx.scope.hostLent, h)
 		return cx.lowerBorrow(h.rep, rt)
 	}

@@ -81,15 +81,20 @@ func (c intCodec[T]) LowerFlat(_ *Context, v T, vo *CoreValues) error {
 // little-endian machine.
 func (c intCodec[T]) fixedWidth() {}
 
-func (c intCodec[T]) numberKind() numberKind {
+func (c intCodec[T]) fieldKind() fieldKind {
 	switch c.prim {
 	case types.S8:
 		return signed8
 	case types.S16:
 		return signed16
 	}
-	return [...]numberKind{1: number8, 2: number16, 4: number32, 8: number64}[c.Size()]
+	return [...]fieldKind{1: number8, 2: number16, 4: number32, 8: number64}[c.Size()]
 }
+
+func (boolCodec) fieldKind() fieldKind   { return boolean }
+func (f32Codec) fieldKind() fieldKind    { return real32 }
+func (f64Codec) fieldKind() fieldKind    { return real64 }
+func (stringCodec) fieldKind() fieldKind { return textField }
 
 type boolCodec struct{}
 

@@ -1,6 +1,7 @@
 package abi
 
 import (
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 	"unsafe"
@@ -87,6 +88,31 @@ func (cx *Context) stringRange(ptr, taggedCodeUnits uint32) ([]byte, stringForm,
 
 // loadString is the spec's load_string_from_range.
 func (cx *Context) loadString(ptr, taggedCodeUnits uint32) (string, error) {
+	if n := uint64(taggedCodeUnits); cx.views && cx.Opts.StringEncoding == UTF8 && n <= min(layout.MaxByteLength, uint64(cx.budget)) {
+		// A view of utf8, the usual case: nothing but the check.
+		if m := cx.memory(); uint64(ptr)+n <= uint64(len(m)) {
+			b := m[ptr : uint64(ptr)+n]
+			if s := unsafe.String(unsafe.SliceData(b), len(b)); validUTF8(s) {
+				cx.budget -= int64(n)
+				return s, nil
+			}
+		}
+	}
+	return cx.loadAnyString(ptr, taggedCodeUnits)
+}
+
+// loadSpilledString lifts a function's result, whose pointer and length are in
+// memory at at.
+func (cx *Context) loadSpilledString(at uint32) (string, error) {
+	b, err := cx.view(at, 8, 4, spilled)
+	if err != nil {
+		return "", err
+	}
+	return cx.loadString(loadPair(b))
+}
+
+// loadAnyString is loadString for every encoding, and for strings that trap.
+func (cx *Context) loadAnyString(ptr, taggedCodeUnits uint32) (string, error) {
 	b, form, err := cx.stringRange(ptr, taggedCodeUnits)
 	if err != nil {
 		return "", err
@@ -97,13 +123,27 @@ func (cx *Context) loadString(ptr, taggedCodeUnits uint32) (string, error) {
 	case formLatin1:
 		return cx.decodeLatin1(b)
 	}
-	if !utf8.Valid(b) {
+	s := unsafe.String(unsafe.SliceData(b), len(b))
+	if !validUTF8(s) {
 		return "", invalidUTF8(b)
 	}
-	if cx.views {
-		return unsafe.String(unsafe.SliceData(b), len(b)), nil
+	if !cx.views {
+		s = strings.Clone(s)
 	}
-	return string(b), nil
+	return s, nil
+}
+
+// validUTF8 is utf8.ValidString, but quicker with names and other short texts,
+// most of which are 8 to 16 bytes of ascii: two words that may overlap.
+func validUTF8(s string) bool {
+	const high = 0x8080808080808080
+	if n := len(s); n >= 8 && n <= 16 {
+		b := unsafe.Slice(unsafe.StringData(s), n)
+		if (le.Uint64(b)|le.Uint64(b[n-8:]))&high == 0 {
+			return true
+		}
+	}
+	return utf8.ValidString(s)
 }
 
 // invalidUTF8 is the trap for b, telling bytes that are wrong from ones that
@@ -198,8 +238,13 @@ func (cx *Context) storeString(s string) (ptr, taggedCodeUnits uint32, err error
 	if len(s) > layout.MaxByteLength {
 		return 0, 0, trapf(TrapTooLong, "string of %d bytes, want at most %d", len(s), layout.MaxByteLength)
 	}
-	if !utf8.ValidString(s) {
+	if !validUTF8(s) {
 		return 0, 0, trapf(TrapInvalidValue, "the string %.40q is not valid utf-8", s)
+	}
+	if cx.Opts.StringEncoding == UTF8 {
+		ptr, b, err := cx.place(0, 0, 1, uint32(len(s)))
+		copy(b, s)
+		return ptr, uint32(len(s)), err
 	}
 	return cx.storeSource(source{form: formUTF8, text: s})
 }

@@ -57,13 +57,14 @@ func (cx *Context) liftBorrow(index uint32, rt *ResourceType) (rep uint32, err e
 		return 0, err
 	}
 	h.numLends++
+	cx.scope.used = true
 	cx.scope.lenders = append(cx.scope.lenders, index)
 	return h.rep, nil
 }
 
 // lowerOwn gives the instance an owning handle of rep.
 func (cx *Context) lowerOwn(rep uint32, rt *ResourceType) (index uint32, err error) {
-	cx.scope.lowered = true
+	cx.scope.used, cx.scope.lowered = true, true
 	return cx.Inst.addHandle(handle{rt: rt, rep: rep, own: true})
 }
 
@@ -75,7 +76,7 @@ func (cx *Context) lowerBorrow(rep uint32, rt *ResourceType) (index uint32, err 
 	if rt.Impl == cx.Inst {
 		return rep, nil
 	}
-	cx.scope.lowered = true
+	cx.scope.used, cx.scope.lowered = true, true
 	index, err = cx.Inst.addHandle(handle{rt: rt, rep: rep, scope: &cx.scope})
 	if err == nil {
 		cx.scope.numBorrows++

@@ -147,6 +147,17 @@ type HostFunc struct {
 	Fn func(c *Context, stack []uint64) error
 }
 
+// hostFunc is a host function as wazero calls it. Which module calls is not
+// asked: it costs, and is often not the one that the embedder has in mind.
+type hostFunc func(c *Context, stack []uint64) error
+
+// Call implements api.GoFunction.
+func (f hostFunc) Call(ctx context.Context, stack []uint64) {
+	if err := f(ctx.(*Context), stack); err != nil {
+		raise(err)
+	}
+}
+
 // Host is a set of host functions. It holds no state of an instance, so one
 // serves them all.
 type Host struct{ mod api.Module }
@@ -161,12 +172,7 @@ func (e *Engine) CompileHost(ctx context.Context, funcs []HostFunc) (h *Host, er
 	defer recovered("compile host functions", &err)
 	b := e.rt.NewHostModuleBuilder("host")
 	for _, f := range funcs {
-		fn := f.Fn
-		b.NewFunctionBuilder().WithName(f.Name).WithGoModuleFunction(api.GoModuleFunc(func(ctx context.Context, _ api.Module, stack []uint64) {
-			if err := fn(ctx.(*Context), stack); err != nil {
-				raise(err)
-			}
-		}), f.Params, f.Results).Export(f.Export)
+		b.NewFunctionBuilder().WithName(f.Name).WithGoFunction(hostFunc(f.Fn), f.Params, f.Results).Export(f.Export)
 	}
 	compiled, err := b.Compile(ctx)
 	if err != nil {

@@ -121,10 +121,10 @@ func TestHostFunctionsGetTheContextAndTheirErrorsComeBack(t *testing.T) {
 		c := &Context{Context: t.Context(), State: 100}
 		for _, name := range []string{"call", "f"} { // "f" is the host function, exported again
 			stack := []uint64{5}
-			if err := i.Func(name).Call(c, t.Context(), stack); err != nil || stack[0] != 105 {
+			if err := call(i.Func(name), c, t.Context(), stack); err != nil || stack[0] != 105 {
 				t.Errorf("%s(5) = %d, %v, want 105", name, stack[0], err)
 			}
-			if err := i.Func(name).Call(c, t.Context(), []uint64{0}); !errors.Is(err, refused) || err.Error() != "argument 0: refused" {
+			if err := call(i.Func(name), c, t.Context(), []uint64{0}); !errors.Is(err, refused) || err.Error() != "argument 0: refused" {
 				t.Errorf("%s(0): %v, want the host's own error", name, err)
 			}
 		}
@@ -148,7 +148,7 @@ func TestTrapsSayWhatAndWhere(t *testing.T) {
 			{"down", t.Context(), StackOverflow},
 			{"spin", short, Interrupted},
 		} {
-			err := i.Func(c.name).Call(&Context{}, c.ctx, nil)
+			err := call(i.Func(c.name), &Context{}, c.ctx, nil)
 			trap, ok := errors.AsType[*Trap](err)
 			if !ok || trap.Kind != c.kind {
 				t.Errorf("%s: %v, want a trap of kind %q", c.name, err, c.kind)
@@ -199,7 +199,7 @@ func TestMemoriesNeverMoveAndComeBackClean(t *testing.T) {
 			t.Fatalf("round %d: the memory is not clean", round)
 		}
 		stack := []uint64{9}
-		if err := i.Func("grow").Call(&Context{}, t.Context(), stack); err != nil || stack[0] != 1 {
+		if err := call(i.Func("grow"), &Context{}, t.Context(), stack); err != nil || stack[0] != 1 {
 			t.Fatal(stack[0], err)
 		}
 		grown := mem.Bytes()
@@ -231,7 +231,7 @@ func TestTheMemoriesOfASpaceShareOneLimit(t *testing.T) {
 		want  uint32
 	}{{a, 1, 1}, {b, 1, 0xffffffff}, {a, 1, 0xffffffff}, {b, 0, 1}} {
 		stack := []uint64{step.delta}
-		if err := step.i.Func("grow").Call(c, t.Context(), stack); err != nil || uint32(stack[0]) != step.want {
+		if err := call(step.i.Func("grow"), c, t.Context(), stack); err != nil || uint32(stack[0]) != step.want {
 			t.Errorf("grow by %d = %#x, %v, want %#x", step.delta, stack[0], err, step.want)
 		}
 	}
@@ -269,7 +269,7 @@ func TestARunningSpaceIsNotClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	i := instantiateIn(t, s, compileModule(t, e, caller), host)
-	if err := i.Func("call").Call(&Context{}, t.Context(), []uint64{1}); err != nil {
+	if err := call(i.Func("call"), &Context{}, t.Context(), []uint64{1}); err != nil {
 		t.Fatal(err)
 	}
 	if closing == nil {
@@ -278,7 +278,7 @@ func TestARunningSpaceIsNotClosed(t *testing.T) {
 	if err := s.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
-	err = i.Func("call").Call(&Context{}, t.Context(), []uint64{1})
+	err = call(i.Func("call"), &Context{}, t.Context(), []uint64{1})
 	if trap, ok := errors.AsType[*Trap](err); !ok || trap.Kind != Closed {
 		t.Errorf("a call after closing: %v", err)
 	}
@@ -296,7 +296,7 @@ func TestAFunctionMayCallItself(t *testing.T) {
 				return nil
 			}
 			inner := []uint64{stack[0] - 1}
-			err := f.Call(c, c.Context, inner)
+			err := call(f, c, c.Context, inner)
 			stack[0] += inner[0]
 			return err
 		},
@@ -308,11 +308,11 @@ func TestAFunctionMayCallItself(t *testing.T) {
 	c := &Context{Context: t.Context()}
 	for range 2 {
 		stack := []uint64{100}
-		if err := f.Call(c, t.Context(), stack); err != nil || stack[0] != 5050 {
+		if err := call(f, c, t.Context(), stack); err != nil || stack[0] != 5050 {
 			t.Errorf("the sum to 100 = %d, %v", stack[0], err)
 		}
 	}
-	err = f.Call(c, t.Context(), []uint64{100_000})
+	err = call(f, c, t.Context(), []uint64{100_000})
 	if trap, ok := errors.AsType[*Trap](err); !ok || trap.Kind != StackOverflow {
 		t.Errorf("100000 deep: %v, want a stack overflow", err)
 	}
@@ -332,7 +332,7 @@ func TestSpacesOfManyGoroutines(t *testing.T) {
 					return
 				}
 				stack := []uint64{2}
-				if err := i.Func("grow").Call(&Context{}, t.Context(), stack); err != nil || stack[0] != 1 {
+				if err := call(i.Func("grow"), &Context{}, t.Context(), stack); err != nil || stack[0] != 1 {
 					t.Error(stack[0], err)
 				}
 				if err := s.Close(t.Context()); err != nil {
@@ -342,4 +342,9 @@ func TestSpacesOfManyGoroutines(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// call calls f as an embedder does that takes errors as they are.
+func call(f *Func, c *Context, ctx context.Context, stack []uint64) error {
+	return f.Caller(c, func(err error) error { return err })(ctx, stack)
 }

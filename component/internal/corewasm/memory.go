@@ -14,14 +14,18 @@ type Memory struct {
 	reserved []byte
 	// mapped tells that reserved lies outside the Go heap.
 	mapped bool
-	size   uint64 // bytes, what the guest sees
+	view   []byte // what the guest sees
+	size   uint64 // its bytes
 	high   uint64 // bytes, the most that size ever was
 	space  *Space // that it is of; its memories share one limit
 }
 
 // Bytes returns the memory as it is now. The view is good until the memory
 // grows or its space is closed.
-func (m *Memory) Bytes() []byte { return m.reserved[:m.size:m.size] }
+func (m *Memory) Bytes() []byte { return m.view }
+
+// View returns where the memory as it is now is kept: reading it costs no call.
+func (m *Memory) View() *[]byte { return &m.view }
 
 // Reallocate implements experimental.LinearMemory: it is called with the
 // minimum first, and to grow then.
@@ -41,7 +45,8 @@ func (m *Memory) Reallocate(size uint64) []byte {
 	m.space.used = used
 	m.size = size
 	m.high = max(m.high, size)
-	return m.reserved[:size:size]
+	m.view = m.reserved[:size:size]
+	return m.view
 }
 
 // Free implements experimental.LinearMemory. It does nothing: wazero calls it
@@ -79,6 +84,7 @@ func (p *memoryPool) get() *Memory {
 
 // put takes a memory back that no module and no view uses any more.
 func (p *memoryPool) put(m *Memory) error {
+	m.view = nil
 	if !m.mapped {
 		m.reserved = nil
 		return nil

@@ -175,30 +175,41 @@ type Func struct {
 	free  []api.Function
 }
 
-// Call calls the function with ctx in c for host functions to find. stack
-// holds the parameters, then the results; it is as long as the longer of the
-// two. The error is a *[Trap] or what a host function returned.
-func (f *Func) Call(c *Context, ctx context.Context, stack []uint64) error {
-	if f.busy || f.first == nil {
-		return f.callAgain(c, ctx, stack)
+// Caller returns a function that calls f, with its ctx in c for host functions
+// to find. stack holds the parameters, then the results; it is as long as the
+// longer of the two. Its error is what translated makes of a *[Trap] or of what
+// a host function returned.
+//
+// It is a closure, and the only one between a lifted function and wazero, since
+// every level of a call costs a nanosecond or two.
+func (f *Func) Caller(c *Context, translated func(error) error) func(ctx context.Context, stack []uint64) error {
+	space := f.space
+	return func(ctx context.Context, stack []uint64) error {
+		h := f.first
+		if f.busy || h == nil {
+			return f.callAgain(c, ctx, stack, translated)
+		}
+		if space.closed || space.running == maxRunning {
+			return translated(space.refuse())
+		}
+		space.running++
+		f.busy = true
+		outer := c.Context
+		c.Context = ctx
+		err := h.CallWithStack(c, stack)
+		c.Context = outer
+		f.busy = false
+		space.running--
+		if err != nil {
+			return translated(translate(err))
+		}
+		return nil
 	}
-	if err := f.space.enter(); err != nil {
-		return err
-	}
-	outer := c.Context
-	c.Context, f.busy = ctx, true
-	err := f.first.CallWithStack(c, stack)
-	c.Context, f.busy = outer, false
-	f.space.leave()
-	if err != nil {
-		return translate(err)
-	}
-	return nil
 }
 
-// callAgain is Call for the first call, which looks the function up, and for
-// calls inside another of the same function.
-func (f *Func) callAgain(c *Context, ctx context.Context, stack []uint64) error {
+// callAgain is for the first call, which looks the function up, and for calls
+// inside another of the same function.
+func (f *Func) callAgain(c *Context, ctx context.Context, stack []uint64, translated func(error) error) error {
 	var h api.Function
 	if n := len(f.free); n > 0 {
 		h = f.free[n-1]
@@ -208,10 +219,10 @@ func (f *Func) callAgain(c *Context, ctx context.Context, stack []uint64) error 
 	}
 	if f.first == nil {
 		f.first = h
-		return f.Call(c, ctx, stack)
+		return f.Caller(c, translated)(ctx, stack)
 	}
 	if err := f.space.enter(); err != nil {
-		return err
+		return translated(err)
 	}
 	outer := c.Context
 	c.Context = ctx
@@ -220,7 +231,7 @@ func (f *Func) callAgain(c *Context, ctx context.Context, stack []uint64) error 
 	f.space.leave()
 	f.free = append(f.free, h)
 	if err != nil {
-		return translate(err)
+		return translated(translate(err))
 	}
 	return nil
 }

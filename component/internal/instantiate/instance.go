@@ -98,7 +98,7 @@ func (s *Instance) resolveOptions(n int) error {
 		if err != nil {
 			return fmt.Errorf("core instance %d: %w", o.Memory.Instance, err)
 		}
-		opts.Memory = mem
+		opts.Memory = mem.View()
 	}
 	if o.HasRealloc {
 		opts.Realloc = s.coreFunc(o.Realloc)
@@ -141,13 +141,7 @@ func (s *Instance) coreFunc(it link.CoreItem) abi.CoreFunc {
 			return err
 		}
 	} else {
-		core := s.cores[it.Instance].Func(it.Name)
-		f = func(ctx context.Context, stack []uint64) error {
-			if err := core.Call(&s.cc, ctx, stack); err != nil {
-				return trap(err)
-			}
-			return nil
-		}
+		f = s.cores[it.Instance].Func(it.Name).Caller(&s.cc, trap)
 	}
 	if s.items == nil {
 		s.items = make(map[link.CoreItem]abi.CoreFunc)
@@ -156,16 +150,12 @@ func (s *Instance) coreFunc(it link.CoreItem) abi.CoreFunc {
 	return f
 }
 
-// lowered calls a lowered function for the guest.
-func (s *Instance) lowered(fn abi.HostFunc, c *link.Canon, ctx context.Context, stack []uint64) error {
-	call := s.store.AcquireCall()
-	call.Init(ctx, &s.options[c.Options], s.abi[c.Instance], stack)
-	err := fn(call)
-	s.store.ReleaseCall(call)
-	if err != nil && c.Name != "" {
-		return abi.AtCall(err, c.Name)
+// atCall says in an error which lowered function it is of.
+func atCall(err error, c *link.Canon) error {
+	if c.Name == "" {
+		return err
 	}
-	return err
+	return abi.AtCall(err, c.Name)
 }
 
 // Func returns lift n as a function to call.

@@ -152,7 +152,14 @@ func (p *Program) canon(n int) canonFunc {
 	case link.CanonLowerImport:
 		return func(cc *corewasm.Context, stack []uint64) error {
 			s := cc.State.(*Instance)
-			return s.lowered(s.bound.Funcs[c.Index], &c, cc.Context, stack)
+			call := s.store.AcquireCall()
+			call.Init(cc.Context, &s.options[c.Options], s.abi[c.Instance], stack)
+			err := s.bound.Funcs[c.Index](call)
+			s.store.ReleaseCall(call)
+			if err != nil {
+				return atCall(err, &c)
+			}
+			return nil
 		}
 	case link.CanonLowerLift:
 		return func(cc *corewasm.Context, stack []uint64) error {
@@ -164,7 +171,14 @@ func (p *Program) canon(n int) canonFunc {
 				}
 				s.fused[n] = f
 			}
-			return s.lowered(s.fused[n], &c, cc.Context, stack)
+			call := s.store.AcquireCall()
+			call.Init(cc.Context, &s.options[c.Options], s.abi[c.Instance], stack)
+			err := s.fused[n](call)
+			s.store.ReleaseCall(call)
+			if err != nil {
+				return atCall(err, &c)
+			}
+			return nil
 		}
 	case link.CanonResourceNew:
 		return func(cc *corewasm.Context, stack []uint64) error {

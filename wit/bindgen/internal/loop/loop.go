@@ -32,7 +32,7 @@ func New(size int, host any) *Guest {
 	g := &Guest{Store: abi.NewStore(abi.Limits{}), mem: make([]byte, size), next: start}
 	g.Store.Slots = []any{host}
 	g.Instance = abi.NewInstance(g.Store, nil, "guest")
-	g.opts = abi.CanonicalOptions{Memory: g, Realloc: g.realloc}
+	g.opts = abi.CanonicalOptions{Memory: &g.mem, Realloc: g.realloc}
 	return g
 }
 
