@@ -207,3 +207,10 @@ func (r *Run) Begin() {
 	r.used, r.Depth = 0, 0
 	r.Reset()
 }
+
+// Disown takes back what Own said.
+func (w *Weights) Disown(t *tensor.Tensor) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.own, t)
+}

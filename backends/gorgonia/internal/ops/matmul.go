@@ -3,6 +3,7 @@ package ops
 import (
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/gemm"
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/op"
+	"github.com/wasinn/wasinn/backends/gorgonia/internal/passes"
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/tensor"
 )
 
@@ -191,6 +192,11 @@ func (p *product) plan(n *op.Node, shape []int) (*op.Plan, error) {
 	out := op.Out(t, shape...)
 	switch t {
 	case tensor.FP32:
+		if n.Domain == passes.Domain {
+			if err := follow(n, &p.epilogue); err != nil {
+				return nil, err
+			}
+		}
 		if b := n.In[1].Tensor(); b != nil && len(p.b) == 1 {
 			p.packed = packWeights(n, b, p.k, p.n, p.transB)
 		}

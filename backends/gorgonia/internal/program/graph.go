@@ -16,6 +16,7 @@ import (
 
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/onnx"
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/op"
+	"github.com/wasinn/wasinn/backends/gorgonia/internal/passes"
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/tensor"
 )
 
@@ -32,6 +33,8 @@ type Options struct {
 	// Tape runs stages on Gorgonia's TapeMachine, the reference, and not on the
 	// executor of this package.
 	Tape bool
+	// Plain leaves the passes out: nodes are computed as the model has them.
+	Plain bool
 }
 
 // MaxNodes bounds the nodes of a graph once functions are put in place.
@@ -118,7 +121,58 @@ func (p *preparer) graph(g *onnx.Graph, outer map[string]bool, weights *op.Weigh
 	if err != nil {
 		return nil, err
 	}
+	if !p.opts.Plain {
+		nodes = r.optimize(nodes, opsets)
+	}
 	return r, p.resolve(r, nodes, outer, opsets)
+}
+
+// optimize runs the passes over the nodes.
+func (g *Graph) optimize(nodes []*onnx.Node, opsets map[string]int) []*onnx.Node {
+	w := &passes.Graph{Nodes: nodes, Consts: maps.Clone(g.consts), Keep: map[string]bool{}}
+	for _, in := range g.Optional { // what a computation may give is not constant
+		delete(w.Consts, in.Name)
+	}
+	for _, out := range g.Outputs {
+		w.Keep[out.Name] = true
+	}
+	for _, n := range nodes {
+		for _, name := range freeNames(n) {
+			w.Keep[name] = true
+		}
+	}
+	w.Version = func(n *onnx.Node) int {
+		if n.Opsets != nil {
+			return n.Opsets[n.Domain]
+		}
+		return opsets[n.Domain]
+	}
+	w.Added = func(name string, t *tensor.Tensor) {
+		g.consts[name] = t
+		g.weights.Own(t)
+	}
+	passes.Run(w, passes.All())
+	g.dropUnused(w)
+	return w.Nodes
+}
+
+// dropUnused lets constants go that nothing reads any more.
+func (g *Graph) dropUnused(w *passes.Graph) {
+	used := maps.Clone(w.Keep)
+	for _, in := range g.Optional {
+		used[in.Name] = true
+	}
+	for _, n := range w.Nodes {
+		for _, in := range n.Inputs {
+			used[in] = true
+		}
+	}
+	for name, t := range g.consts {
+		if !used[name] {
+			delete(g.consts, name)
+			g.weights.Disown(t)
+		}
+	}
 }
 
 // resolve finds operators, readies the graphs of attributes, and sorts the nodes.
