@@ -1,8 +1,8 @@
-// Command asm writes the assembly of package vec, the Go declarations of it, and
-// the functions that choose between its versions at run time.
+// Command asm writes the assembly of packages vec and conv, the Go declarations of
+// it, and the functions and tables by which it is chosen at run time.
 //
 // It is a module of its own, so that the assembler's generator (avo) is no
-// dependency of the project. Run it by go generate in package vec.
+// dependency of the project. Run it by go generate in either package.
 package main
 
 import (
@@ -14,22 +14,33 @@ import (
 )
 
 func main() {
-	amd64 := flag.String("dispatch", "dispatch_amd64.go", "where to write the choice between versions")
-	other := flag.String("fallback", "dispatch_other.go", "where to write the same names for other machines")
+	set := flag.String("set", "vec", "what to write: the functions of package vec, or the kernels of conv")
+	amd64 := flag.String("dispatch", "", "where to write the choice between versions, in Go")
+	other := flag.String("fallback", "", "where to write the same names for other machines, in Go")
+	// The flags are parsed before there is anything to generate.
+	flag.Parse()
 
 	ConstraintExpr("!purego")
-	for _, o := range ops {
-		for _, m := range o.machines() {
-			o.emit(m)
+	switch *set {
+	case "vec":
+		for _, o := range ops {
+			for _, m := range o.machines() {
+				o.emit(m)
+			}
 		}
+		for _, c := range conversions {
+			c.emit()
+		}
+		emitTranspose8x8()
+		write(*amd64, dispatchAMD64())
+		write(*other, dispatchOther())
+	case "conv":
+		emitConv()
+		write(*amd64, tileTables())
+	default:
+		fmt.Fprintf(os.Stderr, "asm: there is no set %q: use vec or conv\n", *set)
+		os.Exit(1)
 	}
-	for _, c := range conversions {
-		c.emit()
-	}
-	emitTranspose8x8()
-	flag.Parse()
-	write(*amd64, dispatchAMD64())
-	write(*other, dispatchOther())
 	Generate()
 }
 

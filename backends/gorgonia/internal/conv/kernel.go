@@ -1,0 +1,90 @@
+package conv
+
+import "unsafe"
+
+// tileFunc multiplies a tile of weights with columns: for each of k steps, which
+// are at least 1, a[step*rows+r] times the columns at b + offsets[step] bytes is
+// added to row r; the rows go to c, ldc elements apart.
+type tileFunc func(k int, offsets *int32, a, b, c *float32, ldc int)
+
+// kernel is the set of functions for one instruction set.
+type kernel struct {
+	name  string
+	rows  int // of the largest tile
+	lanes int // of a vector
+	// tiles are the functions by vectors of columns and rows, each less one.
+	tiles [][]tileFunc
+	// wide takes one row of weights and wideVectors of columns.
+	wide        tileFunc
+	wideVectors int
+	// finish adds bias and, where it is not nil, res to rows of n sums, and keeps
+	// them between low and high.
+	finish func(f *finishing)
+}
+
+// finishing is the argument of kernel.finish. Strides are in elements.
+type finishing struct {
+	dst, src, res        []float32
+	n, rows              int
+	dstStride, srcStride int
+	bias, low, high      float32
+}
+
+// check makes sure that assembly stays within the slices.
+func (f *finishing) check() {
+	_ = f.dst[(f.rows-1)*f.dstStride+f.n-1]
+	_ = f.src[(f.rows-1)*f.srcStride+f.n-1]
+	if f.res != nil {
+		_ = f.res[(f.rows-1)*f.dstStride+f.n-1]
+	}
+}
+
+// best is the fastest kernel that this machine can run.
+var best = kernels()[0]
+
+var plainKernel = &kernel{
+	name: "plain Go", rows: 4, lanes: 4,
+	tiles:       [][]tileFunc{{plainTile(1), plainTile(2), plainTile(3), plainTile(4)}},
+	wide:        plainTile(1),
+	wideVectors: 1,
+	finish:      plainFinish,
+}
+
+func (k *kernel) cols() int { return k.lanes * len(k.tiles) }
+
+// plainTile makes a tile of four columns.
+func plainTile(rows int) tileFunc {
+	return func(k int, offsets *int32, a, b, c *float32, ldc int) {
+		var sum [4][4]float32
+		offs, w := unsafe.Slice(offsets, k), unsafe.Slice(a, k*rows)
+		for i, o := range offs {
+			x := (*[4]float32)(unsafe.Add(unsafe.Pointer(b), o))
+			for r, v := range w[i*rows : (i+1)*rows] {
+				s := &sum[r]
+				s[0] += v * x[0]
+				s[1] += v * x[1]
+				s[2] += v * x[2]
+				s[3] += v * x[3]
+			}
+		}
+		for r := range rows {
+			*(*[4]float32)(unsafe.Add(unsafe.Pointer(c), r*ldc*4)) = sum[r]
+		}
+	}
+}
+
+func plainFinish(f *finishing) {
+	for r := range f.rows {
+		dst, src := f.dst[r*f.dstStride:][:f.n], f.src[r*f.srcStride:][:f.n]
+		if f.res == nil {
+			for i, v := range src {
+				dst[i] = min(max(v+f.bias, f.low), f.high)
+			}
+			continue
+		}
+		res := f.res[r*f.dstStride:][:f.n]
+		for i, v := range src {
+			dst[i] = min(max(v+f.bias+res[i], f.low), f.high)
+		}
+	}
+}

@@ -1,0 +1,52 @@
+//go:build !purego
+
+package conv
+
+import (
+	"unsafe"
+
+	"github.com/wasinn/wasinn/backends/gorgonia/internal/vec"
+)
+
+// kernels are those that this machine can run, the fastest first.
+func kernels() []*kernel {
+	k := []*kernel{plainKernel}
+	if vec.HasAVX2() {
+		k = append([]*kernel{{name: "AVX2", rows: 6, lanes: 8, tiles: tilesAVX2, wide: tile1x8AVX2, wideVectors: 8, finish: finishByAVX2}}, k...)
+	}
+	if vec.HasAVX512() {
+		k = append([]*kernel{{name: "AVX-512", rows: 14, lanes: 16, tiles: tilesAVX512, wide: tile1x8AVX512, wideVectors: 8, finish: finishByAVX512}}, k...)
+	}
+	return k
+}
+
+func finishByAVX2(f *finishing) {
+	f.check()
+	dst, src, res := unsafe.SliceData(f.dst), unsafe.SliceData(f.src), unsafe.SliceData(f.res)
+	if f.res == nil {
+		finishAVX2(dst, src, f.n, f.rows, f.dstStride, f.srcStride, f.bias, f.low, f.high)
+	} else {
+		finishAddAVX2(dst, src, res, f.n, f.rows, f.dstStride, f.srcStride, f.bias, f.low, f.high)
+	}
+}
+
+func finishByAVX512(f *finishing) {
+	f.check()
+	dst, src, res := unsafe.SliceData(f.dst), unsafe.SliceData(f.src), unsafe.SliceData(f.res)
+	if f.res == nil {
+		finishAVX512(dst, src, f.n, f.rows, f.dstStride, f.srcStride, f.bias, f.low, f.high)
+	} else {
+		finishAddAVX512(dst, src, res, f.n, f.rows, f.dstStride, f.srcStride, f.bias, f.low, f.high)
+	}
+}
+
+// everySecond takes as many elements 0, 2, 4, ... of src as it can in eights, at
+// most len(dst), and returns their number.
+func everySecond(dst, src []float32) int {
+	n := min(len(dst), len(src)/2) &^ 7
+	if n == 0 || !vec.HasAVX2() {
+		return 0
+	}
+	everySecondAVX2(unsafe.SliceData(dst), unsafe.SliceData(src), n)
+	return n
+}

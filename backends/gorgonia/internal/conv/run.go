@@ -1,0 +1,300 @@
+package conv
+
+import (
+	"sync"
+	"unsafe"
+
+	"github.com/wasinn/wasinn/backends/gorgonia/internal/pool"
+	"github.com/wasinn/wasinn/backends/gorgonia/internal/vec"
+)
+
+// run is one call of Conv.Run.
+type run struct {
+	conv          *Conv
+	plan          *plan
+	dst, src, res []float32
+	// parts is in how many tasks the channels of one block are cut.
+	parts int
+}
+
+var runs = sync.Pool{New: func() any { return new(run) }}
+
+// scratches recycles the planes and sums of threads.
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+type scratch struct {
+	buf    []float32
+	finish finishing
+}
+
+// grow returns n elements of unknown content, at a multiple of a cache line.
+func (s *scratch) grow(n int) []float32 {
+	const line = 16
+	if len(s.buf) < n {
+		s.buf = make([]float32, n+line)
+		skip := -int(uintptr(unsafe.Pointer(unsafe.SliceData(s.buf)))/4) & (line - 1)
+		s.buf = s.buf[skip:]
+	}
+	return s.buf[:n]
+}
+
+// start cuts the work in tasks and has them done.
+func (r *run) start(p *pool.Pool, batch int) {
+	c, pl := r.conv, r.plan
+	if pl.apart {
+		p.Run(batch*c.spec.OutChannels, 1, (*apart)(r))
+		return
+	}
+	blocks := batch * c.groups * pl.out[0] * pl.rowBlocks * pl.colBlocks
+	r.parts = 1
+	if threads := p.Threads(); threads > 1 {
+		r.parts = min(c.tiles(), (2*threads+blocks-1)/blocks)
+	}
+	tasks := blocks * r.parts
+	perTask := (len(r.dst)/tasks + 1) * c.steps
+	p.Run(tasks, grainOps/max(perTask, 1), r)
+}
+
+// grainOps is the least number of multiplications for which a thread is asked to help.
+const grainOps = 1 << 17
+
+// block is a part of the output: some rows and columns at one depth, of one group
+// of one element of the batch.
+type block struct {
+	n, g, od             int
+	oh, ow               int
+	rows, cols           int
+	firstTile, afterTile int
+}
+
+// block returns task i. Tasks of the same part of the input follow each other.
+func (r *run) block(i int) block {
+	c, p := r.conv, r.plan
+	var b block
+	part := i % r.parts
+	b.firstTile, b.afterTile = part*c.tiles()/r.parts, (part+1)*c.tiles()/r.parts
+	i /= r.parts
+	b.ow = i % p.colBlocks * p.cols
+	i /= p.colBlocks
+	b.oh = i % p.rowBlocks * p.rows
+	i /= p.rowBlocks
+	b.od = i % p.out[0]
+	i /= p.out[0]
+	b.g, b.n = i%c.groups, i/c.groups
+	b.rows, b.cols = min(p.rows, p.out[1]-b.oh), min(p.cols, p.out[2]-b.ow)
+	return b
+}
+
+// Do computes tasks lo to hi.
+func (r *run) Do(lo, hi int) {
+	s := scratches.Get().(*scratch)
+	buf := s.grow(r.plan.scratch)
+	planes, sums := buf[:r.plan.planeElements], buf[r.plan.planeElements:]
+	gathered := -1
+	for i := lo; i < hi; i++ {
+		b := r.block(i)
+		if i/r.parts != gathered {
+			r.gather(planes, &b)
+			gathered = i / r.parts
+		}
+		for t := b.firstTile; t < b.afterTile; t++ {
+			r.multiply(planes, sums, &b, t)
+			r.finish(s, sums, &b, t)
+		}
+	}
+	s.finish = finishing{}
+	scratches.Put(s)
+}
+
+// gather copies what block b sees of the input to planes.
+func (r *run) gather(planes []float32, b *block) {
+	c, p := r.conv, r.plan
+	w := &c.win
+	inPlane := p.in[1] * p.in[2]
+	first := (b.n*c.spec.InChannels + b.g*c.inC) * p.in[0] * inPlane
+	at := 0
+	for ci := range c.inC {
+		for kd := range w.kernel[0] {
+			id := b.od*w.stride[0] + kd*w.dilation[0] - w.begin[0]
+			var src []float32
+			if id >= 0 && id < p.in[0] {
+				src = r.src[first+(ci*p.in[0]+id)*inPlane:][:inPlane]
+			}
+			for _, ph := range p.phases {
+				p.fill(w, planes[at:][:p.planeStride], src, b, ph)
+				at += p.planeStride
+			}
+		}
+	}
+	clear(planes[at:][:p.tail])
+}
+
+// fill writes one plane; a nil src is padding.
+func (p *plan) fill(w *window, plane, src []float32, b *block, phase [2]int) {
+	rows := b.rows + p.extraRows
+	ih := b.oh*w.stride[1] + phase[0] - w.begin[1]
+	iw := b.ow*w.stride[2] + phase[1] - w.begin[2]
+	if src == nil {
+		clear(plane[:rows*p.width+p.tail])
+		return
+	}
+	if iw == 0 && w.stride[1] == 1 && w.stride[2] == 1 && p.width == p.in[2] && ih >= 0 && ih+rows <= p.in[1] {
+		copy(plane, src[ih*p.width:][:rows*p.width])
+	} else {
+		for r := range rows {
+			row := plane[r*p.width:][:p.width]
+			if ih >= 0 && ih < p.in[1] {
+				fillRow(row, src[ih*p.in[2]:][:p.in[2]], iw, w.stride[2])
+			} else {
+				clear(row)
+			}
+			ih += w.stride[1]
+		}
+	}
+	clear(plane[rows*p.width:][:p.tail])
+}
+
+// fillRow is row[q] = src[from + q*stride], and 0 where src has no such element.
+func fillRow(row, src []float32, from, stride int) {
+	q := 0
+	if from < 0 {
+		q = min(len(row), (-from+stride-1)/stride)
+		clear(row[:q])
+		from += q * stride
+	}
+	n := 0
+	if from < len(src) {
+		n = min(len(row)-q, (len(src)-from+stride-1)/stride)
+		copyStrided(row[q:q+n], src[from:], stride)
+	}
+	clear(row[q+n:])
+}
+
+// copyStrided is dst[i] = src[i*stride].
+func copyStrided(dst, src []float32, stride int) {
+	if stride == 1 {
+		copy(dst, src)
+		return
+	}
+	i := 0
+	if stride == 2 {
+		i = everySecond(dst, src)
+	}
+	for at := i * stride; i < len(dst); i++ {
+		dst[i] = src[at]
+		at += stride
+	}
+}
+
+// multiply computes the sums of tile t for all columns of b.
+func (r *run) multiply(planes, sums []float32, b *block, t int) {
+	c, p := r.conv, r.plan
+	kern := c.kern
+	_, rows := c.tile(t)
+	weights, offsets := unsafe.SliceData(c.tileWeights(b.g, t)), unsafe.SliceData(p.offsets)
+	columns := (b.rows-1)*p.width + b.cols
+	j := 0
+	if wide := kern.lanes * kern.wideVectors; rows == 1 {
+		for ; columns-j >= wide/2 && j+wide <= p.sumStride; j += wide {
+			kern.wide(c.steps, offsets, weights, &planes[j], &sums[j], p.sumStride)
+		}
+	}
+	for j < columns {
+		vectors := min(len(kern.tiles), (columns-j+kern.lanes-1)/kern.lanes)
+		kern.tiles[vectors-1][rows-1](c.steps, offsets, weights, &planes[j], &sums[j], p.sumStride)
+		j += vectors * kern.lanes
+	}
+}
+
+// finish writes the sums of tile t to the output, with all that follows.
+func (r *run) finish(s *scratch, sums []float32, b *block, t int) {
+	c, p := r.conv, r.plan
+	first, rows := c.tile(t)
+	f := &s.finish
+	*f = finishing{n: b.cols, rows: b.rows, dstStride: p.out[2], srcStride: p.width, low: c.low, high: c.high}
+	if p.width == p.out[2] {
+		f.n, f.rows = b.rows*p.width, 1
+	}
+	for i := range rows {
+		channel := b.g*c.outC + first + i
+		at := ((b.n*c.spec.OutChannels+channel)*p.out[0]+b.od)*p.out[1]*p.out[2] + b.oh*p.out[2] + b.ow
+		f.dst, f.src, f.bias = r.dst[at:], sums[i*p.sumStride:], c.bias[channel]
+		if r.res != nil {
+			f.res = r.res[at:]
+		}
+		c.kern.finish(f)
+		if !c.spec.Activation.isLimits() {
+			c.applyToRows(r.dst[at:], b.rows, b.cols, p.out[2])
+		}
+	}
+}
+
+// applyToRows applies the activation to rows of dst.
+func (c *Conv) applyToRows(dst []float32, rows, cols, stride int) {
+	if cols == stride {
+		c.spec.Activation.apply(dst[:rows*cols])
+		return
+	}
+	for i := range rows {
+		c.spec.Activation.apply(dst[i*stride:][:cols])
+	}
+}
+
+// apart is a run that adds tap after tap, each where it meets the input.
+type apart run
+
+// Do computes channels lo to hi, counted over the batch.
+func (a *apart) Do(lo, hi int) {
+	c, p := a.conv, a.plan
+	size := p.out[0] * p.out[1] * p.out[2]
+	inSize := p.in[0] * p.in[1] * p.in[2]
+	sum := make([]float32, size)
+	for i := lo; i < hi; i++ {
+		n, channel := i/c.spec.OutChannels, i%c.spec.OutChannels
+		g := channel / c.outC
+		clear(sum)
+		for ci := range c.inC {
+			src := a.src[(n*c.spec.InChannels+g*c.inC+ci)*inSize:][:inSize]
+			for tap := range c.taps {
+				a.addTap(sum, src, c.weight(channel, ci*c.taps+tap), tap)
+			}
+		}
+		vec.AddScalar(sum, sum, c.bias[channel])
+		if a.res != nil {
+			vec.Add(sum, sum, a.res[i*size:][:size])
+		}
+		dst := a.dst[i*size:][:size]
+		vec.Clip(dst, sum, c.low, c.high)
+		c.spec.Activation.apply(dst)
+	}
+}
+
+// weight is that of a channel of output at one step.
+func (c *Conv) weight(channel, step int) float32 {
+	g, in := channel/c.outC, channel%c.outC
+	for t := 0; ; t++ {
+		if first, rows := c.tile(t); in < first+rows {
+			return c.tileWeights(g, t)[step*rows+in-first]
+		}
+	}
+}
+
+// addTap adds weight times what a tap sees of src.
+func (a *apart) addTap(sum, src []float32, weight float32, tap int) {
+	p, w := a.plan, &a.conv.win
+	k := [3]int{tap / (w.kernel[1] * w.kernel[2]), tap / w.kernel[2] % w.kernel[1], tap % w.kernel[2]}
+	var lo, hi, shift [3]int
+	for d := range k {
+		lo[d], hi[d] = w.overlap(d, k[d], p.in[d], p.out[d])
+		shift[d] = k[d]*w.dilation[d] - w.begin[d]
+	}
+	for od := lo[0]; od < hi[0]; od++ {
+		for oh := lo[1]; oh < hi[1]; oh++ {
+			out := sum[(od*p.out[1]+oh)*p.out[2]:][:p.out[2]]
+			in := src[((od*w.stride[0]+shift[0])*p.in[1]+oh*w.stride[1]+shift[1])*p.in[2]:][:p.in[2]]
+			for ow := lo[2]; ow < hi[2]; ow++ {
+				out[ow] += weight * in[ow*w.stride[2]+shift[2]]
+			}
+		}
+	}
+}

@@ -1,0 +1,223 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/mmcloughlin/avo/attr"
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+)
+
+// tileShapes are the largest tiles of a convolution, in rows by vectors: as many
+// sums as leave registers for two vectors of input and the weights.
+var tileShapes = []struct {
+	m             *machine
+	rows, vectors int
+}{{avx512, 14, 2}, {avx2, 6, 2}}
+
+// emitConv writes the kernels of package conv.
+func emitConv() {
+	for _, s := range tileShapes {
+		for vectors := 1; vectors <= s.vectors; vectors++ {
+			for rows := 1; rows <= s.rows; rows++ {
+				emitTile(s.m, rows, vectors)
+			}
+		}
+		emitTile(s.m, 1, 8)
+		emitFinish(s.m, false)
+		emitFinish(s.m, true)
+	}
+	emitDeinterleave()
+}
+
+func tileName(m *machine, rows, vectors int) string {
+	return fmt.Sprintf("tile%dx%d%s", rows, vectors, m.name)
+}
+
+// emitTile writes the product of rows of weights with vectors of columns, each of
+// whose steps is found by an offset from b in bytes.
+func emitTile(m *machine, rows, vectors int) {
+	TEXT(tileName(m, rows, vectors), attr.NOSPLIT, "func(k int, offsets *int32, a, b, c *float32, ldc int)")
+	Pragma("noescape")
+	k := Load(Param("k"), GP64())
+	offsets := Load(Param("offsets"), GP64())
+	a := Load(Param("a"), GP64())
+	b := Load(Param("b"), GP64())
+	acc := make([][]Op, rows)
+	for r := range acc {
+		for range vectors {
+			v := m.reg()
+			m.zero(v)
+			acc[r] = append(acc[r], v)
+		}
+	}
+	at := GP64()
+	Label("step")
+	MOVLQSX(Mem{Base: offsets}, at)
+	ADDQ(U8(4), offsets)
+	if rows == 1 {
+		w := m.reg()
+		VBROADCASTSS(Mem{Base: a}, w)
+		for v := range vectors {
+			VFMADD231PS(Mem{Base: b, Index: at, Scale: 1, Disp: v * m.bytes()}, w, acc[0][v])
+		}
+	} else {
+		x := make([]Op, vectors)
+		for v := range x {
+			x[v] = m.reg()
+			VMOVUPS(Mem{Base: b, Index: at, Scale: 1, Disp: v * m.bytes()}, x[v])
+		}
+		for r := range rows {
+			w := m.reg()
+			VBROADCASTSS(Mem{Base: a, Disp: 4 * r}, w)
+			for v := range vectors {
+				VFMADD231PS(x[v], w, acc[r][v])
+			}
+		}
+	}
+	ADDQ(U8(4*rows), a)
+	DECQ(k)
+	JNE(LabelRef("step"))
+	c := Load(Param("c"), GP64())
+	ldc := Load(Param("ldc"), GP64())
+	SHLQ(U8(2), ldc)
+	for r := range rows {
+		for v := range vectors {
+			VMOVUPS(acc[r][v], Mem{Base: c, Disp: v * m.bytes()})
+		}
+		if r < rows-1 {
+			ADDQ(ldc, c)
+		}
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// emitFinish writes what follows the sums of one channel: rows of n sums go to
+// rows of the result, with bias and perhaps another tensor added, between two
+// limits.
+func emitFinish(m *machine, residual bool) {
+	name, params := "finish", "dst, src *float32, "
+	if residual {
+		name, params = "finishAdd", "dst, src, res *float32, "
+	}
+	TEXT(name+m.name, attr.NOSPLIT, "func("+params+"n, rows, dstStride, srcStride int, bias, low, high float32)")
+	Pragma("noescape")
+	dst := Load(Param("dst"), GP64())
+	src := Load(Param("src"), GP64())
+	res := dst
+	if residual {
+		res = Load(Param("res"), GP64())
+	}
+	n := Load(Param("n"), GP64())
+	rows := Load(Param("rows"), GP64())
+	dstStride := Load(Param("dstStride"), GP64())
+	srcStride := Load(Param("srcStride"), GP64())
+	SHLQ(U8(2), dstStride)
+	SHLQ(U8(2), srcStride)
+	var args [3]Op
+	for i, p := range []string{"bias", "low", "high"} {
+		args[i] = m.reg()
+		c, err := Param(p).Resolve()
+		if err != nil {
+			panic(err)
+		}
+		VBROADCASTSS(c.Addr, args[i])
+	}
+	rest, whole := GP64(), GP64()
+	MOVQ(n, rest)
+	ANDQ(U8(m.lanes-1), rest)
+	MOVQ(n, whole)
+	SUBQ(rest, whole)
+	SHLQ(U8(2), whole)
+	mask := m.tailMask(rest)
+	value := func(x, r Op) Op {
+		x = m.add(x, args[0])
+		if r != nil {
+			x = m.add(x, r)
+		}
+		return m.clamp(x, args[1], args[2])
+	}
+	i := GP64()
+	Label("row")
+	XORQ(i, i)
+	Label("vector")
+	CMPQ(i, whole)
+	JGE(LabelRef("rest"))
+	x := m.reg()
+	VMOVUPS(Mem{Base: src, Index: i, Scale: 1}, x)
+	var r Op
+	if residual {
+		r = m.reg()
+		VMOVUPS(Mem{Base: res, Index: i, Scale: 1}, r)
+	}
+	VMOVUPS(value(x, r), Mem{Base: dst, Index: i, Scale: 1})
+	ADDQ(U8(m.bytes()), i)
+	JMP(LabelRef("vector"))
+	Label("rest")
+	TESTQ(rest, rest)
+	JE(LabelRef("next"))
+	x = m.loadMasked(Mem{Base: src, Index: i, Scale: 1}, mask)
+	if residual {
+		r = m.loadMasked(Mem{Base: res, Index: i, Scale: 1}, mask)
+	}
+	m.storeMasked(value(x, r), mask, Mem{Base: dst, Index: i, Scale: 1})
+	Label("next")
+	ADDQ(srcStride, src)
+	ADDQ(dstStride, dst)
+	if residual {
+		ADDQ(dstStride, res)
+	}
+	DECQ(rows)
+	JNE(LabelRef("row"))
+	VZEROUPPER()
+	RET()
+}
+
+// emitDeinterleave writes the function that takes every second element apart.
+func emitDeinterleave() {
+	TEXT("everySecondAVX2", attr.NOSPLIT, "func(dst, src *float32, n int)")
+	Doc("everySecondAVX2 is dst[i] = src[2*i] for a multiple n of 8; it reads src[:2*n].")
+	Pragma("noescape")
+	dst := Load(Param("dst"), GP64())
+	src := Load(Param("src"), GP64())
+	n := Load(Param("n"), GP64())
+	Label("eight")
+	CMPQ(n, U8(8))
+	JLT(LabelRef("done"))
+	a, b := YMM(), YMM()
+	VMOVUPS(Mem{Base: src}, a)
+	VMOVUPS(Mem{Base: src, Disp: 32}, b)
+	VSHUFPS(U8(0x88), b, a, a)
+	VPERMPD(U8(0xD8), a, a)
+	VMOVUPS(a, Mem{Base: dst})
+	ADDQ(U8(64), src)
+	ADDQ(U8(32), dst)
+	SUBQ(U8(8), n)
+	JMP(LabelRef("eight"))
+	Label("done")
+	VZEROUPPER()
+	RET()
+}
+
+// tileTables is the Go text of the kernels' tables.
+func tileTables() string {
+	var b strings.Builder
+	b.WriteString(strings.Replace(header("!purego"), "package vec", "package conv", 1))
+	for _, s := range tileShapes {
+		fmt.Fprintf(&b, "\n// tiles%s are the kernels by vectors and rows, each less one.\nvar tiles%s = [][]tileFunc{\n", s.m.name, s.m.name)
+		for vectors := 1; vectors <= s.vectors; vectors++ {
+			b.WriteString("\t{")
+			for rows := 1; rows <= s.rows; rows++ {
+				if rows > 1 {
+					b.WriteString(", ")
+				}
+				b.WriteString(tileName(s.m, rows, vectors))
+			}
+			b.WriteString("},\n")
+		}
+		b.WriteString("}\n")
+	}
+	return b.String()
+}

@@ -1,0 +1,10 @@
+//go:build !purego
+
+package vec
+
+// HasAVX2 says whether this machine has AVX2, FMA, F16C and BMI2, and kernels may
+// use them.
+func HasAVX2() bool { return bestLevel() >= levelAVX2 }
+
+// HasAVX512 says whether this machine also has AVX-512 F, CD, BW, DQ and VL.
+func HasAVX512() bool { return bestLevel() >= levelAVX512 }
