@@ -3,6 +3,7 @@ package onnxruntime
 import (
 	"testing"
 
+	"github.com/wasinn/wasinn/backends"
 	"github.com/wasinn/wasinn/backends/backendtest"
 )
 
@@ -34,4 +35,10 @@ func TestConformanceThroughAWrapper(t *testing.T) {
 	if live := f.Live(); live != (backendtest.Live{}) {
 		t.Errorf("the suite leaves %+v behind", live)
 	}
+}
+
+func TestValues(t *testing.T) {
+	// What Identity, which passes them through, lacks.
+	backendtest.RunValues(t, newBackend(t, Config{}), backends.C64, backends.C128, backends.U4, backends.I4,
+		backends.FP4E2M1, backends.FP8E8M0, backends.U2, backends.I2)
 }

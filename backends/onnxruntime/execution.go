@@ -49,6 +49,9 @@ func (e *execution) Compute(ctx context.Context, inputs []backends.NamedTensor) 
 	if ctx.Err() != nil {
 		return nil, onnxload.Stopped(ctx, "computing")
 	}
+	if e.g.beyond {
+		return e.computeTensors(ctx, inputs)
+	}
 	if err := e.feed(inputs); err != nil {
 		return nil, err
 	}
@@ -230,9 +233,9 @@ func (e *execution) tensor(i int) (*backends.Tensor, error) {
 	case out.Owner == nil:
 		data := make([]byte, len(out.Data))
 		copy(data, out.Data)
-		t, err = backends.NewTensor(dims, backends.ElementType(out.Type), data)
+		t, err = backends.NewTensor(dims, elementType(out.Type), data)
 	default:
-		t, err = backends.NewOwnedTensor(dims, backends.ElementType(out.Type), out.Data, out.Owner.Free)
+		t, err = backends.NewOwnedTensor(dims, elementType(out.Type), out.Data, out.Owner.Free)
 	}
 	if err == nil {
 		return t, nil
@@ -248,6 +251,11 @@ func (e *execution) dims(i int, found []int64) ([]uint32, bool) {
 	if dims := e.g.fixedDims[i]; equalDims(dims, found) {
 		return dims, true
 	}
+	return unsigned(found)
+}
+
+// unsigned are dimensions as tensors have them.
+func unsigned(found []int64) ([]uint32, bool) {
 	dims := make([]uint32, len(found))
 	for k, d := range found {
 		if d < 0 || d > math.MaxUint32 {

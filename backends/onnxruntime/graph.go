@@ -47,7 +47,7 @@ func (b *Backend) load(ctx context.Context, model *onnxfile.Model, load backends
 	if err != nil {
 		return nil, loadError(ctx, err, load.Path)
 	}
-	g, err := newGraph(session)
+	g, err := newGraph(session, load.Values)
 	if err != nil {
 		return nil, err // not g, which would be a Graph that holds nil
 	}
@@ -96,6 +96,12 @@ type graph struct {
 	byName    map[string]int // index in accepts
 	fixedDims [][]uint32     // of each output; nil when a size is open
 
+	// Of a graph that was loaded with LoadOptions.Values:
+	values       bool
+	beyond       bool                 // inputs or outputs are more than tensors of basic types
+	inputValues  []backends.ValueInfo // required inputs, then those with a default
+	outputValues []backends.ValueInfo
+
 	mu     sync.Mutex
 	users  int // the graph itself until Close, and its contexts
 	closed bool
@@ -105,13 +111,14 @@ type graph struct {
 type accepted backends.TensorInfo
 
 var (
-	_ backends.Graph     = (*graph)(nil)
-	_ backends.Describer = (*graph)(nil)
+	_ backends.Graph          = (*graph)(nil)
+	_ backends.Describer      = (*graph)(nil)
+	_ backends.ValueDescriber = (*graph)(nil)
 )
 
 // newGraph takes the session over. The error is *backends.Error.
-func newGraph(session *ortshim.Session) (*graph, error) {
-	g := &graph{session: session, users: 1, byName: make(map[string]int)}
+func newGraph(session *ortshim.Session, values bool) (*graph, error) {
+	g := &graph{session: session, users: 1, byName: make(map[string]int), values: values}
 	if err := g.describe(); err != nil {
 		session.Release()
 		return nil, err
@@ -122,7 +129,7 @@ func newGraph(session *ortshim.Session) (*graph, error) {
 // describe fills in inputs and outputs, and refuses what no tensor can carry.
 func (g *graph) describe() error {
 	for i, info := range slices.Concat(g.session.Inputs, g.session.Overridable) {
-		t, err := tensorInfo("input", info)
+		t, err := g.info("input", info, &g.inputValues)
 		if err != nil {
 			return err
 		}
@@ -133,7 +140,7 @@ func (g *graph) describe() error {
 		g.accepts = append(g.accepts, accepted(t))
 	}
 	for _, info := range g.session.Outputs {
-		t, err := tensorInfo("output", info)
+		t, err := g.info("output", info, &g.outputValues)
 		if err != nil {
 			return err
 		}
@@ -143,29 +150,59 @@ func (g *graph) describe() error {
 	return nil
 }
 
+// info describes an input or output as a tensor and, in a graph of values, as a
+// value. The error is *backends.Error.
+func (g *graph) info(side string, info ortshim.Info, values *[]backends.ValueInfo) (backends.TensorInfo, error) {
+	t, err := tensorInfo(side, info)
+	if !g.values {
+		return t, err
+	}
+	v, wrong := valueInfo(side, info)
+	if wrong != nil {
+		return t, wrong
+	}
+	*values = append(*values, v)
+	if err != nil {
+		g.beyond = true
+		t = backends.TensorInfo{Name: info.Name, Unranked: true}
+	}
+	return t, nil
+}
+
 var kindNames = [...]string{"a value of unknown kind", "a tensor", "a sequence", "a map", "an opaque value", "a sparse tensor", "an optional value"}
 
-// tensorInfo describes an input or output. The error is *backends.Error.
-func tensorInfo(side string, info ortshim.Info) (backends.TensorInfo, error) {
-	if info.Kind != ortshim.TensorKind {
-		kind := kindNames[0]
-		if int(info.Kind) < len(kindNames) {
-			kind = kindNames[info.Kind]
-		}
-		return backends.TensorInfo{}, backends.Errorf(backends.UnsupportedOperation, "%s %q of the model is %s, wasi-nn has tensors only", side, info.Name, kind)
+func kindName(kind ortshim.Kind) string {
+	if int(kind) < len(kindNames) {
+		return kindNames[kind]
 	}
-	t := backends.TensorInfo{Name: info.Name, Type: backends.ElementType(info.Type)}
-	if info.Type < 0 || info.Type > math.MaxUint8 || !t.Type.Basic() {
+	return kindNames[0]
+}
+
+// tensorInfo describes an input or output that is a tensor of a basic type. The
+// error is *backends.Error.
+func tensorInfo(side string, info ortshim.Info) (backends.TensorInfo, error) {
+	if kind := info.Kinds[0]; kind != ortshim.TensorKind {
+		return backends.TensorInfo{}, backends.Errorf(backends.UnsupportedOperation, "%s %q of the model is %s, wasi-nn has tensors only", side, info.Name, kindName(kind))
+	}
+	t := backends.TensorInfo{Name: info.Name, Type: elementType(info.Type)}
+	if !t.Type.Basic() {
 		return t, backends.Errorf(backends.UnsupportedOperation, "%s %q of the model is a tensor of %s, which wasi-nn has no elements for", side, info.Name, t.Type)
 	}
-	if info.Rank > backends.MaxRank {
-		return t, backends.Errorf(backends.UnsupportedOperation, "%s %q of the model has %d dimensions, at most %d are supported", side, info.Name, info.Rank, backends.MaxRank)
+	if err := checkRank(side, info); err != nil {
+		return t, err
 	}
 	if info.HasShape {
 		t.Dims = info.Dims
 	}
 	t.Unranked = !info.HasShape
 	return t, nil
+}
+
+func checkRank(side string, info ortshim.Info) error {
+	if info.Rank > backends.MaxRank {
+		return backends.Errorf(backends.UnsupportedOperation, "%s %q of the model has %d dimensions, at most %d are supported", side, info.Name, info.Rank, backends.MaxRank)
+	}
+	return nil
 }
 
 // fixedDims are the dimensions of an output whose shape the model fixes, else nil.

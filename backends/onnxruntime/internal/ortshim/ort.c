@@ -142,13 +142,45 @@ static OrtStatus *describe_tensor(const ort_lib *lib, const OrtTensorTypeAndShap
   return s;
 }
 
-static OrtStatus *describe_type(const ort_lib *lib, const OrtTypeInfo *type, ort_info *info) {
-  const OrtTensorTypeAndShapeInfo *tensor = NULL;
-  OrtStatus *s = CALL(lib, GetOnnxTypeFromTypeInfo)(type, &info->kind);
-  if (s || info->kind != ONNX_TYPE_TENSOR) return s;
-  s = CALL(lib, CastTypeInfoToTensorInfo)(type, &tensor);
-  if (s || !tensor) return s;
-  return describe_tensor(lib, tensor, info);
+// inner_type is the type of what is inside a sequence, map or optional, NULL for
+// others.
+static OrtStatus *inner_type(const ort_lib *lib, const OrtTypeInfo *type, ONNXType kind, ONNXTensorElementDataType *key, OrtTypeInfo **inner) {
+  const OrtSequenceTypeInfo *sequence = NULL;
+  const OrtMapTypeInfo *map = NULL;
+  const OrtOptionalTypeInfo *optional = NULL;
+  OrtStatus *s = NULL;
+  switch (kind) {
+  case ONNX_TYPE_SEQUENCE:
+    s = CALL(lib, CastTypeInfoToSequenceTypeInfo)(type, &sequence);
+    return s || !sequence ? s : CALL(lib, GetSequenceElementType)(sequence, inner);
+  case ONNX_TYPE_MAP:
+    s = CALL(lib, CastTypeInfoToMapTypeInfo)(type, &map);
+    if (s || !map) return s;
+    s = CALL(lib, GetMapKeyType)(map, key);
+    return s ? s : CALL(lib, GetMapValueType)(map, inner);
+  case ONNX_TYPE_OPTIONAL:
+    s = CALL(lib, CastTypeInfoToOptionalTypeInfo)(type, &optional);
+    return s || !optional ? s : CALL(lib, GetOptionalContainedTypeInfo)(optional, inner);
+  default: return NULL;
+  }
+}
+
+// describe_type describes a type and those in it. It releases type.
+static OrtStatus *describe_type(const ort_lib *lib, OrtTypeInfo *type, ort_info *info) {
+  OrtStatus *s = NULL;
+  while (type && !s && info->nested < ORT_MAX_NESTED) {
+    size_t at = info->nested++;
+    const OrtTensorTypeAndShapeInfo *tensor = NULL;
+    OrtTypeInfo *inner = NULL;
+    s = CALL(lib, GetOnnxTypeFromTypeInfo)(type, &info->kinds[at]);
+    if (!s && info->kinds[at] == ONNX_TYPE_TENSOR) s = CALL(lib, CastTypeInfoToTensorInfo)(type, &tensor);
+    if (!s && tensor) s = describe_tensor(lib, tensor, info);
+    if (!s) s = inner_type(lib, type, info->kinds[at], &info->keys[at], &inner);
+    CALL(lib, ReleaseTypeInfo)(type);
+    type = inner;
+  }
+  if (type) CALL(lib, ReleaseTypeInfo)(type);
+  return s;
 }
 
 OrtStatus *ort_describe(const ort_lib *lib, const OrtSession *session, ort_side side, size_t index, ort_info *info) {
@@ -161,9 +193,7 @@ OrtStatus *ort_describe(const ort_lib *lib, const OrtSession *session, ort_side 
   s = CALL(lib, AllocatorFree)(lib->allocator, name);
   if (!s) s = type_of(lib, session, side, index, &type);
   if (s) return s;
-  s = describe_type(lib, type, info);
-  CALL(lib, ReleaseTypeInfo)(type);
-  return s;
+  return describe_type(lib, type, info);
 }
 
 // ort_new_run returns NULL when there is no memory.
@@ -248,6 +278,14 @@ static OrtStatus *read_outputs(ort_run *r) {
   return s;
 }
 
+// run_once runs the session on the first fed of in_values.
+static OrtStatus *run_once(ort_run *r) {
+  uint64_t zeros = guard_divisions_by_zero();
+  OrtStatus *s = CALL(r->lib, Run)(r->session, r->cancellable ? r->options : NULL, r->in_names, (const OrtValue *const *)r->in_values, r->fed, r->out_names, r->outputs, r->out_values);
+  if (!s && zeros != guard_divisions_by_zero()) s = divided_by_zero(r->lib);
+  return s;
+}
+
 // ort_compute wraps the inputs that in describes, runs the session once and
 // fills out. After an error out owns nothing. The bytes of the first inputs are
 // arguments since Go keeps what it passes in place for nothing, where pinning
@@ -257,11 +295,7 @@ OrtStatus *ort_compute(ort_run *r, uint8_t *data0, uint8_t *data1, uint8_t *data
   uint8_t *data[ORT_DIRECT] = {data0, data1, data2, data3};
   for (size_t i = 0; i < ORT_DIRECT && i < r->fed; i++) r->in[i].data = (uintptr_t)data[i];
   for (size_t i = 0; i < r->fed && !s; i++) s = wrap_input(r, i);
-  uint64_t zeros = guard_divisions_by_zero();
-  if (!s) {
-    s = CALL(r->lib, Run)(r->session, r->cancellable ? r->options : NULL, r->in_names, (const OrtValue *const *)r->in_values, r->fed, r->out_names, r->outputs, r->out_values);
-  }
-  if (!s && zeros != guard_divisions_by_zero()) s = divided_by_zero(r->lib);
+  if (!s) s = run_once(r);
   if (!s) s = read_outputs(r);
   release_all(r->lib, r->in_values, r->fed);
   release_all(r->lib, r->out_values, r->outputs);
@@ -292,3 +326,83 @@ OrtStatus *ort_terminate(ort_run *r, bool set) {
 }
 
 void ort_release_value(const ort_lib *lib, OrtValue *value) { CALL(lib, ReleaseValue)(value); }
+
+// ort_compute_values runs the session on values that the caller has put into
+// in_names and in_values, and still owns. out_values are then the caller's.
+OrtStatus *ort_compute_values(ort_run *r) {
+  OrtStatus *s = run_once(r);
+  if (s) release_all(r->lib, r->out_values, r->outputs);
+  return s;
+}
+
+// ort_new_tensor makes a tensor with a copy of data.
+OrtStatus *ort_new_tensor(const ort_lib *lib, int type, const int64_t *dims, size_t rank, const void *data, size_t size, OrtValue **value) {
+  void *at = NULL;
+  size_t room = 0;
+  OrtStatus *s = CALL(lib, CreateTensorAsOrtValue)(lib->allocator, dims, rank, (ONNXTensorElementDataType)type, value);
+  if (s) return s;
+  s = CALL(lib, GetTensorSizeInBytes)(*value, &room);
+  if (!s && room != size) s = CALL(lib, CreateStatus)(ORT_INVALID_ARGUMENT, "the tensor's bytes do not fill its shape");
+  if (!s && size) s = CALL(lib, GetTensorMutableData)(*value, &at);
+  if (!s && size) memcpy(at, data, size);
+  if (s) release_all(lib, value, 1);
+  return s;
+}
+
+// ort_new_strings makes a tensor of strings. String i ends before ends[i] in
+// bytes, where string i+1 begins.
+OrtStatus *ort_new_strings(const ort_lib *lib, const int64_t *dims, size_t rank, const char *bytes, const size_t *ends, size_t count, OrtValue **value) {
+  const int string = 8; // of ONNXTensorElementDataType
+  OrtStatus *s = CALL(lib, CreateTensorAsOrtValue)(lib->allocator, dims, rank, (ONNXTensorElementDataType)string, value);
+  if (s) return s;
+  for (size_t i = 0, start = 0; i < count && !s; start = ends[i], i++) {
+    char *at = NULL;
+    s = CALL(lib, GetResizedStringTensorElementBuffer)(*value, i, ends[i] - start, &at);
+    if (!s && ends[i] > start) memcpy(at, bytes + start, ends[i] - start);
+  }
+  if (s) release_all(lib, value, 1);
+  return s;
+}
+
+// ort_new_collection makes a sequence, or a map of keys and values. It keeps
+// none of elements.
+OrtStatus *ort_new_collection(const ort_lib *lib, ONNXType kind, OrtValue **elements, size_t count, OrtValue **value) {
+  return CALL(lib, CreateValue)((const OrtValue *const *)elements, count, kind, value);
+}
+
+// ort_kind_of sets kind to ONNX_TYPE_UNKNOWN for an optional that is empty.
+OrtStatus *ort_kind_of(const ort_lib *lib, const OrtValue *value, ONNXType *kind) {
+  int has = 0;
+  *kind = ONNX_TYPE_UNKNOWN;
+  OrtStatus *s = value ? CALL(lib, HasValue)(value, &has) : NULL;
+  if (s || !has) return s;
+  return CALL(lib, GetValueType)(value, kind);
+}
+
+// ort_read_tensor fills out with what belongs to value. Of strings size is their
+// bytes together, and there is no data.
+OrtStatus *ort_read_tensor(const ort_lib *lib, OrtValue *value, ort_output *out) {
+  const int string = 8;
+  const int64_t *dims = NULL;
+  memset(out, 0, sizeof *out);
+  OrtStatus *s = CALL(lib, GetTensorElementTypeAndShapeDataReference)(value, &out->type, &dims, &out->rank);
+  if (s) return s;
+  if (out->rank > ORT_MAX_RANK) return CALL(lib, CreateStatus)(ORT_INVALID_ARGUMENT, "a tensor has more than 64 dimensions");
+  if (out->rank) memcpy(out->dims, dims, out->rank * sizeof *dims);
+  if ((int)out->type == string) return CALL(lib, GetStringTensorDataLength)(value, &out->size);
+  s = CALL(lib, GetTensorSizeInBytes)(value, &out->size);
+  if (!s && out->size) s = CALL(lib, GetTensorMutableData)(value, &out->data);
+  return s;
+}
+
+// ort_read_strings copies all strings, one behind the other, and where each starts.
+OrtStatus *ort_read_strings(const ort_lib *lib, const OrtValue *value, void *bytes, size_t size, size_t *starts, size_t count) {
+  return CALL(lib, GetStringTensorContent)(value, bytes, size, starts, count);
+}
+
+// ort_count_elements counts the elements of a sequence; 2 for a map.
+OrtStatus *ort_count_elements(const ort_lib *lib, const OrtValue *value, size_t *count) { return CALL(lib, GetValueCount)(value, count); }
+
+// ort_element makes a value of an element of a sequence, or of a map's keys (0)
+// and values (1).
+OrtStatus *ort_element(const ort_lib *lib, const OrtValue *value, int index, OrtValue **element) { return CALL(lib, GetValue)(value, index, lib->allocator, element); }

@@ -15,13 +15,16 @@ typedef struct OrtRunOptions OrtRunOptions;
 typedef struct OrtValue OrtValue;
 typedef struct OrtTypeInfo OrtTypeInfo;
 typedef struct OrtTensorTypeAndShapeInfo OrtTensorTypeAndShapeInfo;
+typedef struct OrtSequenceTypeInfo OrtSequenceTypeInfo;
+typedef struct OrtMapTypeInfo OrtMapTypeInfo;
+typedef struct OrtOptionalTypeInfo OrtOptionalTypeInfo;
 typedef struct OrtMemoryInfo OrtMemoryInfo;
 typedef struct OrtAllocator OrtAllocator;
 typedef struct OrtThreadingOptions OrtThreadingOptions;
 
 typedef enum OrtErrorCode { ORT_OK, ORT_FAIL, ORT_INVALID_ARGUMENT } OrtErrorCode;
 typedef enum OrtLoggingLevel { ORT_LOGGING_LEVEL_VERBOSE, ORT_LOGGING_LEVEL_FATAL = 4 } OrtLoggingLevel;
-typedef enum ONNXType { ONNX_TYPE_UNKNOWN, ONNX_TYPE_TENSOR } ONNXType;
+typedef enum ONNXType { ONNX_TYPE_UNKNOWN, ONNX_TYPE_TENSOR, ONNX_TYPE_SEQUENCE, ONNX_TYPE_MAP, ONNX_TYPE_OPTIONAL = 6 } ONNXType;
 typedef enum ONNXTensorElementDataType { ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT } ONNXTensorElementDataType;
 // Their first enumerators are negative, so these are int.
 typedef enum OrtAllocatorType { OrtInvalidAllocator = -1, OrtArenaAllocator = 1 } OrtAllocatorType;
@@ -30,6 +33,7 @@ typedef void (*OrtLoggingFunction)(void *, OrtLoggingLevel, const char *, const 
 
 #define ORT_API 24 // the version of the function table that is asked for
 #define ORT_MAX_RANK 64
+#define ORT_MAX_NESTED 16 // types in each other, such as a sequence of tensors
 #define ORT_DIRECT 4 // inputs whose bytes are arguments of ort_compute
 #define ORT_SMALL 256 // bytes of outputs that a run copies out by itself
 
@@ -45,8 +49,11 @@ typedef struct {
 // What a session says about one of its inputs or outputs.
 typedef struct {
   char *name; // from malloc
-  ONNXType kind;
-  ONNXTensorElementDataType type; // of the elements, when kind is a tensor
+  size_t nested;                 // how many of kinds and keys are set
+  ONNXType kinds[ORT_MAX_NESTED]; // from the outermost in, ended by a tensor or what is not known
+  ONNXTensorElementDataType keys[ORT_MAX_NESTED]; // of those that are maps
+  // Of the tensor, if kinds ends in one:
+  ONNXTensorElementDataType type; // of the elements
   bool has_shape;
   size_t rank; // dims holds no more than ORT_MAX_RANK of it
   int64_t dims[ORT_MAX_RANK];
@@ -119,7 +126,17 @@ ort_run *ort_new_run(const ort_lib *lib, OrtSession *session, size_t inputs, siz
 void ort_free_run(ort_run *run);
 OrtStatus *ort_compute(ort_run *run, uint8_t *data0, uint8_t *data1, uint8_t *data2, uint8_t *data3);
 double ort_compute_loop(ort_run *run, size_t times, uint8_t *data0, uint8_t *data1, uint8_t *data2, uint8_t *data3);
+OrtStatus *ort_compute_values(ort_run *run);
 OrtStatus *ort_terminate(ort_run *run, bool set);
 void ort_release_value(const ort_lib *lib, OrtValue *value);
+
+OrtStatus *ort_new_tensor(const ort_lib *lib, int type, const int64_t *dims, size_t rank, const void *data, size_t size, OrtValue **value);
+OrtStatus *ort_new_strings(const ort_lib *lib, const int64_t *dims, size_t rank, const char *bytes, const size_t *ends, size_t count, OrtValue **value);
+OrtStatus *ort_new_collection(const ort_lib *lib, ONNXType kind, OrtValue **elements, size_t count, OrtValue **value);
+OrtStatus *ort_kind_of(const ort_lib *lib, const OrtValue *value, ONNXType *kind);
+OrtStatus *ort_read_tensor(const ort_lib *lib, OrtValue *value, ort_output *out);
+OrtStatus *ort_read_strings(const ort_lib *lib, const OrtValue *value, void *bytes, size_t size, size_t *starts, size_t count);
+OrtStatus *ort_count_elements(const ort_lib *lib, const OrtValue *value, size_t *count);
+OrtStatus *ort_element(const ort_lib *lib, const OrtValue *value, int index, OrtValue **element);
 
 #endif

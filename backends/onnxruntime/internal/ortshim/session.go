@@ -34,8 +34,13 @@ const (
 // Info is what a session says of one input or output.
 type Info struct {
 	Name string
-	Kind Kind
-	// Type is the ONNXTensorElementDataType of a tensor's elements.
+	// Kinds are those of the value and of what is in it, from the outermost in:
+	// a sequence of tensors has two. There is always one.
+	Kinds []Kind
+	// Keys are the ONNXTensorElementDataType of the keys of those that are maps.
+	Keys []int
+	// Type is the ONNXTensorElementDataType of the elements of the tensor that
+	// Kinds ends in, as are HasShape, Rank and Dims.
 	Type int
 	// HasShape is false when the model leaves the rank open.
 	HasShape bool
@@ -56,6 +61,9 @@ type Session struct {
 	// with a default in the model. All are in the model's order.
 	Inputs, Overridable, Outputs []Info
 }
+
+// Library is what has loaded the session.
+func (s *Session) Library() *Library { return s.lib }
 
 // UseGlobalThreads makes sessions of options, an OrtSessionOptions, share the
 // environment's thread pools.
@@ -120,11 +128,15 @@ func (s *Session) side(side C.ort_side) ([]Info, error) {
 func (s *Session) info(side C.ort_side, index C.size_t) (Info, error) {
 	var c C.ort_info
 	err := s.lib.take(C.ort_describe(s.lib.lib, s.session, side, index, &c))
-	info := Info{Kind: Kind(c.kind), Type: int(c._type), HasShape: bool(c.has_shape), Rank: int(c.rank), cname: c.name}
+	info := Info{Type: int(c._type), HasShape: bool(c.has_shape), Rank: int(c.rank), cname: c.name}
 	if err != nil {
 		return info, err
 	}
 	info.Name = C.GoString(c.name)
+	for i := range max(c.nested, 1) {
+		info.Kinds = append(info.Kinds, Kind(c.kinds[i]))
+		info.Keys = append(info.Keys, int(c.keys[i]))
+	}
 	for _, d := range c.dims[:min(c.rank, MaxRank)] {
 		info.Dims = append(info.Dims, int64(d))
 	}

@@ -22,7 +22,7 @@ ORT_SLOTS(PLACE)
 #define TYPE(slot, result, name, parameters) result (*check_##name(const OrtApi *api)) parameters { return api->name; }
 ORT_SLOTS(TYPE)
 _Static_assert(ORT_API_VERSION == EXPECTED_API, "the binding asks for another API version");
-_Static_assert(ONNX_TYPE_OPTIONAL == 6 && ONNX_TENSOR_ELEMENT_DATA_TYPE_BFLOAT16 == 16, "enums");
+_Static_assert(ONNX_TYPE_SEQUENCE == 2 && ONNX_TYPE_MAP == 3 && ONNX_TYPE_OPTIONAL == 6 && ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING == 8 && ONNX_TENSOR_ELEMENT_DATA_TYPE_BFLOAT16 == 16, "enums");
 _Static_assert(ORT_LOGGING_LEVEL_FATAL == 4 && OrtArenaAllocator == 1 && OrtMemTypeDefault == 0, "enums");
 _Static_assert(ORT_FAIL == 1 && ORT_INVALID_PROTOBUF == 7 && ORT_NOT_FOUND == 14, "error codes");
 `
