@@ -24,6 +24,8 @@ type B struct {
 	Data  []float32
 	LD    int
 	Trans bool
+
+	rows *PackedA // set by job.swap: the transpose of this
 }
 
 func (a *A) check(m, k int) {
@@ -132,7 +134,7 @@ func gemm(kern *kernel, p *pool.Pool, dst []float32, ldd, m, n, k int, a *A, b *
 	j.kern, j.pool = kern, p
 	j.dst, j.ldd, j.m, j.n, j.k = dst, ldd, m, n, k
 	j.a, j.b, j.e = *a, *b, *e
-	j.run()
+	j.multiply()
 	*j = job{packed: j.packed}
 	jobs.Put(j)
 }
@@ -171,6 +173,7 @@ type job struct {
 	a         A
 	b         B
 	e         Epilogue
+	dots      dots
 	rowPanels int
 	packing   bool // B is packed on the way
 
@@ -183,12 +186,30 @@ type job struct {
 
 var jobs = sync.Pool{New: func() any { return new(job) }}
 
+// multiply chooses between tiles and what suits vectors better.
+func (j *job) multiply() {
+	if j.n == 1 {
+		j.vectorB()
+	}
+	if j.swaps() {
+		j.swap()
+	}
+	if j.dotsFit() {
+		j.runDots()
+	} else {
+		j.run()
+	}
+}
+
 // run multiplies part after part of B: all of it at once, unless it is packed on
 // the way and does not fit the buffer.
 func (j *job) run() {
 	kern := j.kern
 	j.rowPanels = kern.rowPanels(j.m)
 	panels := kern.colPanels(j.n)
+	if j.b.rows != nil {
+		panels = kern.rowPanels(j.n)
+	}
 	j.packing = j.needPack()
 	kPart, panelsPart := j.k, panels
 	if j.packing {
@@ -210,7 +231,7 @@ func (j *job) run() {
 // needPack says whether B is copied to panels before it is multiplied. A plain B
 // that few tiles read is cheaper to read where it is.
 func (j *job) needPack() bool {
-	if j.b.Packed != nil || j.k == 0 {
+	if j.b.Packed != nil || j.b.rows != nil || j.k == 0 || j.n == 1 {
 		return false
 	}
 	return j.b.Packer != nil || j.b.Trans || j.rowPanels > 2
@@ -311,8 +332,7 @@ func (j *job) row(w *worker, p, q0, q1, k0, depth int) {
 	t.cRow = uintptr(j.ldd) * 4
 	j.setEpilogue(t, i0, k0 == 0, k0+depth == j.k)
 	for q := q0; q < q1; q++ {
-		j0 := q * kern.cols
-		cols := min(kern.cols, j.n-j0)
+		j0, cols := j.colPanel(q)
 		t.setCols(kern, cols)
 		j.setB(t, q, k0)
 		t.c = at(j.dst, i0*j.ldd+j0)
@@ -325,11 +345,21 @@ func (j *job) row(w *worker, p, q0, q1, k0, depth int) {
 		kern.tiles[(cols-1)/kern.width][rows-1](t)
 	}
 	if j.e.Post != nil && k0+depth == j.k {
-		first, end := q0*kern.cols, min(q1*kern.cols, j.n)
+		first, _ := j.colPanel(q0)
+		last, cols := j.colPanel(q1 - 1)
 		for i := i0; i < i0+rows; i++ {
-			j.e.Post(j.dst[i*j.ldd+first : i*j.ldd+end])
+			j.e.Post(j.dst[i*j.ldd+first : i*j.ldd+last+cols])
 		}
 	}
+}
+
+// colPanel returns the first column and the width of panel q of B.
+func (j *job) colPanel(q int) (first, cols int) {
+	if j.b.rows != nil {
+		return rowPanel(j.n, j.kern.rowPanels(j.n), q)
+	}
+	first = q * j.kern.cols
+	return first, min(j.kern.cols, j.n-first)
 }
 
 // setA points t at the rows of A from i0, at step k0.
@@ -384,6 +414,9 @@ func (j *job) setB(t *tile, q, k0 int) {
 		t.b, t.bStep = at(j.packed, (q-j.q0)*cols*(j.k1-j.k0)+(k0-j.k0)*cols), uintptr(cols)*4
 	case b.Packed != nil:
 		t.b, t.bStep = at(b.Packed.data, q*cols*j.k+k0*cols), uintptr(cols)*4
+	case b.rows != nil:
+		first, cols := j.colPanel(q)
+		t.b, t.bStep = at(b.rows.data, first*j.k+k0*cols), uintptr(cols)*4
 	default:
 		t.b, t.bStep = at(b.Data, k0*b.LD+q*cols), uintptr(b.LD)*4
 	}

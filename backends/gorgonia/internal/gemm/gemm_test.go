@@ -246,6 +246,24 @@ func TestProductOfRandomShapesOperandsAndEpilogues(t *testing.T) {
 	})
 }
 
+func TestProductWithVectorsAndFewOfThem(t *testing.T) {
+	p := pool.New(3)
+	defer p.Close()
+	forEachKernel(t, func(t *testing.T, kern *kernel) {
+		rng := rand.New(rand.NewPCG(15, 16))
+		for range 4000 {
+			m, n, k := 1+rng.IntN(5), 1+rng.IntN(60), rng.IntN(80)
+			if rng.IntN(2) == 0 {
+				m, n = n, m
+			}
+			checkProduct(t, kern, nil, rng, m, n, k, rng.IntN(4), rng.IntN(5), rng.IntN(128), nil)
+		}
+		checkProduct(t, kern, p, rng, 1, 1000, 700, plain, transposed, 127, nil)
+		checkProduct(t, kern, p, rng, 1000, 1, 700, plain, packed, 127, nil)
+		checkProduct(t, kern, p, rng, 1000, 1, 700, packed, plain, 127, nil)
+	})
+}
+
 func TestProductWithMoreStepsThanTheBufferHolds(t *testing.T) {
 	forEachKernel(t, func(t *testing.T, kern *kernel) {
 		rng := rand.New(rand.NewPCG(5, 6))

@@ -10,6 +10,10 @@ type kernel struct {
 	// tiles are the functions for each number of vectors and of rows, both less one.
 	tiles [][]func(*tile)
 
+	// dots writes the scalar products of x and each of 4 rows of k elements, stride
+	// bytes apart. mask is that of the columns behind the last whole vector.
+	dots func(to, rows, x *float32, stride, k uintptr, mask *int32)
+
 	// Where they are not nil: copyRows copies rows of cols elements, src bytes apart,
 	// one behind the other; transpose8 writes 8*blocks elements of each of 8 rows, src
 	// bytes apart, as columns of rows dst bytes apart.

@@ -77,6 +77,17 @@ func PackB(k, n int, b []float32, ldb int, transB bool) *PackedB {
 func packB(kern *kernel, k, n int, b []float32, ldb int, transB bool) *PackedB {
 	src := B{Data: b, LD: ldb, Trans: transB}
 	src.check(k, n)
+	if n == 1 { // a vector, which no kernel wants in panels
+		p := &PackedB{kern: kern, k: k, n: n, data: aligned(k)}
+		for i := range k {
+			if transB {
+				p.data[i] = b[i]
+			} else {
+				p.data[i] = b[i*ldb]
+			}
+		}
+		return p
+	}
 	panels := kern.colPanels(n)
 	p := &PackedB{kern: kern, k: k, n: n, data: aligned(panels * kern.cols * k)}
 	if k == 0 {
@@ -100,7 +111,7 @@ type Packer interface {
 	//	dst[p*nr+j] = 0                0 <= p < kc, nv <= j < nr
 	//
 	// dst has kc*nr elements, whose content is undefined before. nr depends on the
-	// processor (32, 16 or 4 at present), j0 is a multiple of it, and nv is less
+	// processor and the shape (32, 16, 4 or 1 at present), j0 is a multiple of it, and nv is less
 	// than nr in the last panel only. Several goroutines call it at once.
 	PackPanel(dst []float32, k0, kc, j0, nv, nr int)
 }

@@ -98,6 +98,12 @@ var tiles512 = [][]func(*tile){
 //go:noescape
 func copyRows512(to, from *float32, src, rows uintptr)
 
+// dots512 writes the scalar products of x and each of 4 rows, stride bytes apart.
+// mask has ones for the k%16 elements after whole vectors, and then zeros.
+//
+//go:noescape
+func dots512(to, rows, x *float32, stride, k uintptr, mask *int32)
+
 //go:noescape
 func tile2_1x16(t *tile)
 
@@ -125,6 +131,12 @@ var tiles2 = [][]func(*tile){
 //
 //go:noescape
 func copyRows2(to, from *float32, src, rows uintptr)
+
+// dots2 writes the scalar products of x and each of 4 rows, stride bytes apart.
+// mask has ones for the k%8 elements after whole vectors, and then zeros.
+//
+//go:noescape
+func dots2(to, rows, x *float32, stride, k uintptr, mask *int32)
 
 // transpose8 writes 8*blocks elements of each of 8 rows, src bytes apart, as columns of rows dst bytes apart.
 //

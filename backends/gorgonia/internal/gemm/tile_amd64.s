@@ -8245,6 +8245,104 @@ done:
 	VZEROUPPER
 	RET
 
+// func dots512(to *float32, rows *float32, x *float32, stride uintptr, k uintptr, mask *int32)
+// Requires: AVX, AVX512F
+TEXT ·dots512(SB), NOSPLIT, $0-48
+	MOVQ   rows+8(FP), AX
+	MOVQ   x+16(FP), CX
+	MOVQ   stride+24(FP), DX
+	MOVQ   k+32(FP), BX
+	LEAQ   (DX)(DX*2), SI
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   BX, DI
+	SHRQ   $0x05, DI
+	JZ     twoEnd
+
+two:
+	VMOVUPS     (CX), Z8
+	VFMADD231PS (AX), Z8, Z0
+	VFMADD231PS (AX)(DX*1), Z8, Z1
+	VFMADD231PS (AX)(DX*2), Z8, Z2
+	VFMADD231PS (AX)(SI*1), Z8, Z3
+	VMOVUPS     64(CX), Z9
+	VFMADD231PS 64(AX), Z9, Z4
+	VFMADD231PS 64(AX)(DX*1), Z9, Z5
+	VFMADD231PS 64(AX)(DX*2), Z9, Z6
+	VFMADD231PS 64(AX)(SI*1), Z9, Z7
+	ADDQ        $0x80, CX
+	ADDQ        $0x80, AX
+	DECQ        DI
+	JNZ         two
+
+twoEnd:
+	MOVQ BX, DI
+	SHRQ $0x04, DI
+	ANDQ $0x01, DI
+	JZ   oneEnd
+
+one:
+	VMOVUPS     (CX), Z8
+	VFMADD231PS (AX), Z8, Z0
+	VFMADD231PS (AX)(DX*1), Z8, Z1
+	VFMADD231PS (AX)(DX*2), Z8, Z2
+	VFMADD231PS (AX)(SI*1), Z8, Z3
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, AX
+	DECQ        DI
+	JNZ         one
+
+oneEnd:
+	ANDQ        $0x0f, BX
+	JZ          sum
+	MOVQ        mask+40(FP), BX
+	VMOVUPS     (BX), Z10
+	VPTESTMD    Z10, Z10, K1
+	VMOVUPS.Z   (CX), K1, Z8
+	VMOVUPS.Z   (AX), K1, Z10
+	VFMADD231PS Z10, Z8, Z0
+	VMOVUPS.Z   (AX)(DX*1), K1, Z10
+	VFMADD231PS Z10, Z8, Z1
+	VMOVUPS.Z   (AX)(DX*2), K1, Z10
+	VFMADD231PS Z10, Z8, Z2
+	VMOVUPS.Z   (AX)(SI*1), K1, Z10
+	VFMADD231PS Z10, Z8, Z3
+
+sum:
+	VADDPS        Z4, Z0, Z0
+	VADDPS        Z5, Z1, Z1
+	VADDPS        Z6, Z2, Z2
+	VADDPS        Z7, Z3, Z3
+	VEXTRACTF64X4 $0x01, Z0, Y10
+	VADDPS        Y10, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X10
+	VADDPS        X10, X0, X0
+	VEXTRACTF64X4 $0x01, Z1, Y10
+	VADDPS        Y10, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X10
+	VADDPS        X10, X1, X1
+	VEXTRACTF64X4 $0x01, Z2, Y10
+	VADDPS        Y10, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X10
+	VADDPS        X10, X2, X2
+	VEXTRACTF64X4 $0x01, Z3, Y10
+	VADDPS        Y10, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X10
+	VADDPS        X10, X3, X3
+	VHADDPS       X1, X0, X0
+	VHADDPS       X3, X2, X2
+	VHADDPS       X2, X0, X0
+	MOVQ          to+0(FP), AX
+	VMOVUPS       X0, (AX)
+	VZEROUPPER
+	RET
+
 // func tile2_1x16(t *byte)
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile2_1x16(SB), NOSPLIT, $0-8
@@ -10040,6 +10138,95 @@ row:
 	JNZ        row
 
 done:
+	VZEROUPPER
+	RET
+
+// func dots2(to *float32, rows *float32, x *float32, stride uintptr, k uintptr, mask *int32)
+// Requires: AVX, FMA3
+TEXT ·dots2(SB), NOSPLIT, $0-48
+	MOVQ   rows+8(FP), AX
+	MOVQ   x+16(FP), CX
+	MOVQ   stride+24(FP), DX
+	MOVQ   k+32(FP), BX
+	LEAQ   (DX)(DX*2), SI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   BX, DI
+	SHRQ   $0x04, DI
+	JZ     twoEnd
+
+two:
+	VMOVUPS     (CX), Y8
+	VFMADD231PS (AX), Y8, Y0
+	VFMADD231PS (AX)(DX*1), Y8, Y1
+	VFMADD231PS (AX)(DX*2), Y8, Y2
+	VFMADD231PS (AX)(SI*1), Y8, Y3
+	VMOVUPS     32(CX), Y9
+	VFMADD231PS 32(AX), Y9, Y4
+	VFMADD231PS 32(AX)(DX*1), Y9, Y5
+	VFMADD231PS 32(AX)(DX*2), Y9, Y6
+	VFMADD231PS 32(AX)(SI*1), Y9, Y7
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, AX
+	DECQ        DI
+	JNZ         two
+
+twoEnd:
+	MOVQ BX, DI
+	SHRQ $0x03, DI
+	ANDQ $0x01, DI
+	JZ   oneEnd
+
+one:
+	VMOVUPS     (CX), Y8
+	VFMADD231PS (AX), Y8, Y0
+	VFMADD231PS (AX)(DX*1), Y8, Y1
+	VFMADD231PS (AX)(DX*2), Y8, Y2
+	VFMADD231PS (AX)(SI*1), Y8, Y3
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, AX
+	DECQ        DI
+	JNZ         one
+
+oneEnd:
+	ANDQ        $0x07, BX
+	JZ          sum
+	MOVQ        mask+40(FP), BX
+	VMOVUPS     (BX), Y9
+	VMASKMOVPS  (CX), Y9, Y8
+	VMASKMOVPS  (AX), Y9, Y10
+	VFMADD231PS Y10, Y8, Y0
+	VMASKMOVPS  (AX)(DX*1), Y9, Y10
+	VFMADD231PS Y10, Y8, Y1
+	VMASKMOVPS  (AX)(DX*2), Y9, Y10
+	VFMADD231PS Y10, Y8, Y2
+	VMASKMOVPS  (AX)(SI*1), Y9, Y10
+	VFMADD231PS Y10, Y8, Y3
+
+sum:
+	VADDPS       Y4, Y0, Y0
+	VADDPS       Y5, Y1, Y1
+	VADDPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y3
+	VEXTRACTF128 $0x01, Y0, X10
+	VADDPS       X10, X0, X0
+	VEXTRACTF128 $0x01, Y1, X10
+	VADDPS       X10, X1, X1
+	VEXTRACTF128 $0x01, Y2, X10
+	VADDPS       X10, X2, X2
+	VEXTRACTF128 $0x01, Y3, X10
+	VADDPS       X10, X3, X3
+	VHADDPS      X1, X0, X0
+	VHADDPS      X3, X2, X2
+	VHADDPS      X2, X0, X0
+	MOVQ         to+0(FP), AX
+	VMOVUPS      X0, (AX)
 	VZEROUPPER
 	RET
 

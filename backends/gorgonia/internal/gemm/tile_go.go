@@ -1,5 +1,7 @@
 package gemm
 
+import "unsafe"
+
 // goRows and goCols are the tile of the plain Go kernel, whose sums fit the
 // registers of a machine with 16 or more.
 const goRows, goCols = 4, 4
@@ -8,6 +10,7 @@ const goRows, goCols = 4, 4
 var kernelGo = &kernel{
 	name: "go", rows: goRows, cols: goCols, width: goCols, kc: 256,
 	tiles: [][]func(*tile){{tileGo, tileGo, tileGo, tileGo}},
+	dots:  dotsGo,
 }
 
 // tileGo is the micro-kernel in plain Go, for up to goRows rows and goCols columns.
@@ -107,4 +110,18 @@ func (t *tile) finish(r, c uintptr, x float32) {
 		x *= t.slope
 	}
 	*dst = x
+}
+
+// dotsGo is kernel.dots in plain Go.
+func dotsGo(to, rows, x *float32, stride, k uintptr, _ *int32) {
+	var s0, s1, s2, s3 float32
+	a, b := unsafe.Pointer(rows), unsafe.Pointer(x)
+	for i := uintptr(0); i < 4*k; i += 4 {
+		y := *float(b, i)
+		s0 += *float(a, i) * y
+		s1 += *float(a, i+stride) * y
+		s2 += *float(a, i+2*stride) * y
+		s3 += *float(a, i+3*stride) * y
+	}
+	*(*[4]float32)(unsafe.Pointer(to)) = [4]float32{s0, s1, s2, s3}
 }

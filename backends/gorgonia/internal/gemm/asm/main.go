@@ -19,6 +19,7 @@ func main() {
 	for _, i := range []isa{avx512, avx2} {
 		emitTiles(i, decl)
 		emitCopyRows(i, decl)
+		emitDots(i, decl)
 	}
 	emitTranspose8(decl)
 	if err := os.WriteFile("../stubs_amd64.go", decl.Bytes(), 0o644); err != nil {
