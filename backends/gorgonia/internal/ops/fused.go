@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"slices"
+
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/gemm"
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/op"
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/passes"
@@ -30,41 +32,54 @@ func matMulBias(n *op.Node) (*op.Plan, error) {
 
 // follow makes a fused node's activation part of what follows its product.
 func follow(n *op.Node, e *gemm.Epilogue) error {
-	name := n.Str("activation", "")
 	params := n.Floats("activation_params")
-	param := func(i int) float32 {
-		if i < len(params) {
-			return params[i]
-		}
-		return 0
-	}
-	inPlace := func(f func(dst, x []float32)) { e.Post = func(row []float32) { f(row, row) } }
-	switch name {
+	switch n.Str("activation", "") {
 	case "":
+		return nil
 	case "Relu":
 		e.Activation = gemm.ReLU
+		return nil
 	case "Clip":
-		e.Activation, e.Lo, e.Hi = gemm.Clip, param(0), param(1)
-	case "LeakyRelu":
-		e.Activation, e.Slope = gemm.LeakyReLU, param(0)
-	case "Sigmoid":
-		inPlace(vec.Sigmoid)
-	case "Tanh":
-		inPlace(vec.Tanh)
-	case "HardSwish":
-		inPlace(vec.HardSwish)
-	case "Gelu":
-		if param(0) == 1 {
-			inPlace(vec.GeluTanh)
-		} else {
-			inPlace(vec.Gelu)
+		if len(params) == 2 {
+			e.Activation, e.Lo, e.Hi = gemm.Clip, params[0], params[1]
+			return nil
 		}
-	case "HardSigmoid":
-		inPlace(func(dst, x []float32) { vec.HardSigmoid(dst, x, param(0), param(1)) })
-	case "Swish":
-		inPlace(func(dst, x []float32) { vec.Swish(dst, x, param(0)) })
-	default:
-		return n.Unsupportedf("no product takes %q along", name)
+	case "LeakyRelu":
+		if len(params) == 1 {
+			e.Activation, e.Slope = gemm.LeakyReLU, params[0]
+			return nil
+		}
 	}
-	return nil
+	var err error
+	e.Post, err = activationOf(n)
+	return err
+}
+
+// activationOf is a fused node's activation, in place; nil when it has none.
+func activationOf(n *op.Node) (func(x []float32), error) {
+	name := n.Str("activation", "")
+	params := slices.Concat(n.Floats("activation_params"), []float32{0, 0})
+	a, b := params[0], params[1]
+	f, ok := map[string]func(x []float32){
+		"":            nil,
+		"Relu":        func(x []float32) { vec.Relu(x, x) },
+		"Clip":        func(x []float32) { vec.Clip(x, x, a, b) },
+		"LeakyRelu":   func(x []float32) { vec.LeakyRelu(x, x, a) },
+		"Sigmoid":     func(x []float32) { vec.Sigmoid(x, x) },
+		"Tanh":        func(x []float32) { vec.Tanh(x, x) },
+		"HardSwish":   func(x []float32) { vec.HardSwish(x, x) },
+		"HardSigmoid": func(x []float32) { vec.HardSigmoid(x, x, a, b) },
+		"Swish":       func(x []float32) { vec.Swish(x, x, a) },
+		"Gelu": func(x []float32) {
+			if a == 1 {
+				vec.GeluTanh(x, x)
+			} else {
+				vec.Gelu(x, x)
+			}
+		},
+	}[name]
+	if !ok {
+		return nil, n.Unsupportedf("no product takes %q along", name)
+	}
+	return f, nil
 }

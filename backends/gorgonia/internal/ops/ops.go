@@ -15,6 +15,7 @@ type name struct{ domain, name string }
 func families() [][]op.Spec {
 	return [][]op.Spec{
 		constants(),
+		convolutions(),
 		fused(),
 		matmuls(),
 		recurrents(),
