@@ -248,7 +248,7 @@ func (r *onnxReport) printTables() {
 		}
 		t.row(family, sum)
 		for _, op := range ops {
-			if r.operators {
+			if r.operators && op != "" {
 				t.row("  "+op, *r.byOperator[op])
 			}
 		}

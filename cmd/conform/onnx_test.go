@@ -50,7 +50,7 @@ func (echoContext) Compute(_ context.Context, in []backends.NamedTensor) ([]back
 
 // floatProto is a TensorProto of one float, whose highest byte is given.
 func floatProto(b byte) []byte {
-	return []byte{1<<3 | 0, 1, 2<<3 | 0, 1, 9<<3 | 2, 4, 0, 0, 0, b}
+	return []byte{1 << 3, 1, 2 << 3, 1, 9<<3 | 2, 4, 0, 0, 0, b}
 }
 
 // writeCase writes a case of one Identity, made by the given producer.

@@ -36,6 +36,9 @@ func unpack(ctx context.Context, client Client, path, dest string, members []Mem
 	for _, m := range members {
 		x.wanted[m.Path] = m
 	}
+	if err := x.whole(f); err != nil {
+		return err
+	}
 	if client == NPM {
 		err = x.fromTar(f, maxUnpacked)
 	} else {
@@ -59,6 +62,23 @@ type extraction struct {
 	wanted   map[string]Member // by path in the archive; those written are removed
 	written  int64
 	progress func(done int64)
+}
+
+// whole copies the archive itself, where that is wanted.
+func (x *extraction) whole(f *os.File) error {
+	m, ok := x.wanted[Whole]
+	if !ok {
+		return nil
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if err := x.write(m, info.Size(), &contextReader{x.ctx, f}); err != nil {
+		return err
+	}
+	_, err = f.Seek(0, io.SeekStart)
+	return err
 }
 
 // fromTar reads a gzipped tar file up to the last member wanted.

@@ -74,6 +74,33 @@ func TestFetchByTheClientsThatAreInstalled(t *testing.T) {
 	}
 }
 
+func TestTheArchiveItselfCanBeKept(t *testing.T) {
+	for client, archive := range map[Client][]byte{NPM: npmArchive, Pip: pipArchive} {
+		t.Run(string(client), func(t *testing.T) {
+			clients(t, client)
+			serve(t, client, archive)
+			inside := member("package/LICENSE", "LICENSE", "do as you like")
+			if client == Pip {
+				inside = member("pkg/other", "other", "x")
+			}
+			p := Package{Name: "thing", Version: "1", Sources: []Source{{Client: client, Name: "thing", Version: "1.2.3",
+				Members: []Member{member(Whole, "archive", string(archive)), inside}}}}
+			r, err := Fetcher{Root: t.TempDir()}.Fetch(t.Context(), p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := below(t, r.Dir); len(got) != 2 || got["archive"] != string(archive) {
+				t.Errorf("found %d files, of which the archive has %d bytes, expected %d", len(got), len(got["archive"]), len(archive))
+			}
+			p.Sources[0].Members[0].SHA256 = sum("another archive")
+			var digest *DigestError
+			if _, err := (Fetcher{Root: t.TempDir()}).Fetch(t.Context(), p); !errors.As(err, &digest) {
+				t.Errorf("another archive: %v", err)
+			}
+		})
+	}
+}
+
 func TestClientsAreRunWithoutScriptsAndWithPinnedVersions(t *testing.T) {
 	clients(t, NPM, Pip)
 	serve(t, Pip, pipArchive)

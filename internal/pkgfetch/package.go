@@ -60,9 +60,13 @@ type Source struct {
 	Members []Member
 }
 
+// Whole is the [Member.Path] of a member that is the archive itself, as it was
+// downloaded: for packages with more files than a table should list.
+const Whole = "."
+
 // Member is one file of an archive.
 type Member struct {
-	// Path in the archive, with slashes, as in "package/model.onnx".
+	// Path in the archive, with slashes, as in "package/model.onnx"; or Whole.
 	Path string
 	// Name of the file in the cache folder, with slashes.
 	Name string

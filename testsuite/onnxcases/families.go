@@ -36,6 +36,9 @@ var families = []struct{ name, operators string }{
 // NoFamily is the family of operators that no other has.
 const NoFamily = "other operators"
 
+// Several is the family of cases that are about more than one operator.
+const Several = "several operators"
+
 // MachineLearning is the family of the domain ai.onnx.ml.
 const MachineLearning = "machine learning (ai.onnx.ml)"
 
@@ -45,11 +48,15 @@ func Families() []string {
 	for _, f := range families {
 		names = append(names, f.name)
 	}
-	return append(names, MachineLearning, NoFamily)
+	return append(names, MachineLearning, NoFamily, Several)
 }
 
-// Family is the family of an operator, as [onnxdata.Model] writes it.
+// Family is the family of an operator, as [onnxdata.Model] writes it; Several
+// for none.
 func Family(operator string) string {
+	if operator == "" {
+		return Several
+	}
 	if strings.HasPrefix(operator, "ai.onnx.ml.") {
 		return MachineLearning
 	}
@@ -67,16 +74,15 @@ var expanded = regexp.MustCompile(`_expanded(_ver\d+)?$`)
 
 // Operator is the operator that a case is about: the only one of its model, or
 // that of the case whose operator this one spells out, which others may tell by
-// its name, or else the first.
+// its name. It is "" when there are several.
 func (l *Loaded) Operator(others map[string]string) string {
-	ops := l.Model.Operators
 	if base := expanded.ReplaceAllString(l.Name, ""); base != l.Name && others[base] != "" {
 		return others[base]
 	}
-	if len(ops) == 0 {
-		return ""
+	if len(l.Model.Operators) == 1 {
+		return l.Model.Operators[0]
 	}
-	return ops[0]
+	return ""
 }
 
 // ElementTypes are the types of elements in a case's inputs and outputs, each
