@@ -186,6 +186,9 @@ func (f *runFlags) check() error {
 	if _, err := f.netFlags.sockets(); err != nil {
 		return err
 	}
+	if _, err := f.netFlags.requests(); err != nil {
+		return err
+	}
 	return f.nnFlags.check()
 }
 

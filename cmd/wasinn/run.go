@@ -106,7 +106,7 @@ func (a *app) runGuest(ctx context.Context, f *runFlags, args []string) error {
 		err = g.runComponent(ctx)
 	} else {
 		if f.netFlags.any() {
-			return errNoSockets
+			return errNoNetwork
 		}
 		err = g.runModule(ctx)
 	}

@@ -93,7 +93,11 @@ func (g *guest) preview2() (wasip2.Config, error) {
 		cfg = cfg.WithDir(m.host, m.guest, m.readOnly)
 	}
 	sockets, err := g.flags.sockets()
-	return cfg.WithSockets(sockets), err
+	if err != nil {
+		return cfg, err
+	}
+	requests, err := g.flags.requests()
+	return cfg.WithSockets(sockets).WithHTTP(requests), err
 }
 
 // componentCall is one --invoke, or the program.

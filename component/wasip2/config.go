@@ -16,7 +16,12 @@
 // time it is used, and a name grants only public addresses. An instance has a
 // limited number of sockets and look-ups; what it sends waits in the system's
 // buffers and in one chunk of 64 KiB for each connection. Sockets need Linux or
-// macOS; elsewhere making one answers not-supported. HTTP requests are refused.
+// macOS; elsewhere making one answers not-supported.
+//
+// [Config.WithHTTP] grants requests to hosts, by net/http: bodies and trailers are
+// streamed with back-pressure, redirects are the guest's business, and the fields
+// of connections are the host's. The address that a name leads to is checked when it is
+// dialed. Fields, requests under way and bodies are limited.
 package wasip2
 
 import (
@@ -41,6 +46,7 @@ type Config struct {
 	now      func() time.Time
 	random   io.Reader
 	sockets  SocketPolicy
+	http     HTTPPolicy
 }
 
 // preopen is one directory that a guest is granted.

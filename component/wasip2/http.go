@@ -1,25 +1,20 @@
 package wasip2
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/wasinn/wasinn/component"
 	"github.com/wasinn/wasinn/component/abi"
 	"github.com/wasinn/wasinn/gen/wasi/http/outgoinghandler"
 	httptypes "github.com/wasinn/wasinn/gen/wasi/http/types"
-	"github.com/wasinn/wasinn/gen/wasi/io/ioerror"
-	"github.com/wasinn/wasinn/gen/wasi/io/streams"
 	"golang.org/x/net/http/httpguts"
 )
 
-// addHTTP defines wasi:http so that guests link. A guest can put a request
-// together; sending it is refused with HTTP-request-denied, so that there are
-// never responses, and none to serve.
+// addHTTP defines wasi:http. Requests of guests are in httpclient.go, requests
+// to guests in httphandler.go.
 func addHTTP(l *component.Linker, slot component.Slot[*host]) error {
 	return errors.Join(
 		httptypes.AddToLinker(l, give(slot, func(h *host) httptypes.Host { return httpHost{h} })),
@@ -29,209 +24,53 @@ func addHTTP(l *component.Linker, slot component.Slot[*host]) error {
 
 type httpHost struct{ *host }
 
-// Handle refuses every request.
-func (httpHost) Handle(ctx context.Context, request httptypes.OutgoingRequest, options abi.Option[httptypes.RequestOptions]) (abi.Result[httptypes.FutureIncomingResponse, httptypes.ErrorCode], error) {
-	err := request.Drop(ctx)
-	if options.Some {
-		err = errors.Join(err, options.Value.Drop(ctx))
-	}
-	return abi.Result[httptypes.FutureIncomingResponse, httptypes.ErrorCode]{Err: httptypes.ErrorCodeHTTPRequestDenied(), IsErr: true}, err
-}
-
-// HTTPErrorCode knows no stream of HTTP, so no error of one.
-func (httpHost) HTTPErrorCode(context.Context, ioerror.Error) (abi.Option[httptypes.ErrorCode], error) {
-	return abi.Option[httptypes.ErrorCode]{}, nil
-}
-
-// maxFieldBytes is how many bytes of fields an instance may hold.
-const maxFieldBytes = 1 << 20
-
-// fieldOverhead is counted for each field beside its bytes.
-const fieldOverhead = 64
-
 // unitResult is the answer of functions that say no more than yes or no.
 type unitResult = abi.Result[abi.Unit, abi.Unit]
 
-// fields are HTTP headers or trailers in their order. Names compare without
-// regard to case.
-type fields struct {
-	host      *host
-	entries   []field
-	immutable bool
-}
-
-type field struct {
-	name  string
-	value []byte
-}
-
-func (f field) size() int { return len(f.name) + len(f.value) + fieldOverhead }
-
-func (h httpHost) NewFields(context.Context) (httptypes.Fields, error) {
-	return &fields{host: h.host}, nil
-}
-
-func (h httpHost) FieldsFromList(ctx context.Context, entries []abi.Tuple2[string, []byte]) (abi.Result[httptypes.Fields, httptypes.HeaderError], error) {
-	f := &fields{host: h.host}
-	for _, e := range entries {
-		r, err := f.Append(ctx, e.F0, e.F1)
-		if err != nil || r.IsErr {
-			return abi.Result[httptypes.Fields, httptypes.HeaderError]{Err: r.Err, IsErr: true}, errors.Join(err, f.Drop(ctx))
-		}
-	}
-	return abi.Result[httptypes.Fields, httptypes.HeaderError]{OK: f}, nil
-}
-
-func (f *fields) named(name string) func(field) bool {
-	return func(e field) bool { return strings.EqualFold(e.name, name) }
-}
-
-func (f *fields) Get(_ context.Context, name string) ([][]byte, error) {
-	var values [][]byte
-	for _, e := range f.entries {
-		if f.named(name)(e) {
-			values = append(values, e.value)
-		}
-	}
-	return values, nil
-}
-
-func (f *fields) Has(_ context.Context, name string) (bool, error) {
-	return slices.ContainsFunc(f.entries, f.named(name)), nil
-}
-
-// check tells why a field may not be set; nil when it may.
-func (f *fields) check(name string, values ...[]byte) *httptypes.HeaderError {
-	fail := func(e httptypes.HeaderError) *httptypes.HeaderError { return &e }
-	if f.immutable {
-		return fail(httptypes.HeaderErrorImmutable())
-	}
-	if !httpguts.ValidHeaderFieldName(name) {
-		return fail(httptypes.HeaderErrorInvalidSyntax())
-	}
-	for _, v := range values {
-		if !httpguts.ValidHeaderFieldValue(string(v)) {
-			return fail(httptypes.HeaderErrorInvalidSyntax())
-		}
-	}
-	return nil
-}
-
-type headerResult = abi.Result[abi.Unit, httptypes.HeaderError]
-
-func (f *fields) add(name string, value []byte) error {
-	e := field{strings.Clone(name), bytes.Clone(value)}
-	if f.host.fieldBytes+e.size() > maxFieldBytes {
-		return fmt.Errorf("HTTP fields of more than %d bytes", maxFieldBytes)
-	}
-	f.host.fieldBytes += e.size()
-	f.entries = append(f.entries, e)
-	return nil
-}
-
-func (f *fields) remove(name string) {
-	f.entries = slices.DeleteFunc(f.entries, func(e field) bool {
-		if !f.named(name)(e) {
-			return false
-		}
-		f.host.fieldBytes -= e.size()
-		return true
-	})
-}
-
-func (f *fields) Set(_ context.Context, name string, values [][]byte) (headerResult, error) {
-	if e := f.check(name, values...); e != nil {
-		return headerResult{Err: *e, IsErr: true}, nil
-	}
-	f.remove(name)
-	for _, v := range values {
-		if err := f.add(name, v); err != nil {
-			return headerResult{}, err
-		}
-	}
-	return headerResult{}, nil
-}
-
-func (f *fields) Delete(_ context.Context, name string) (headerResult, error) {
-	if e := f.check(name); e != nil {
-		return headerResult{Err: *e, IsErr: true}, nil
-	}
-	f.remove(name)
-	return headerResult{}, nil
-}
-
-func (f *fields) Append(_ context.Context, name string, value []byte) (headerResult, error) {
-	if e := f.check(name, value); e != nil {
-		return headerResult{Err: *e, IsErr: true}, nil
-	}
-	return headerResult{}, f.add(name, value)
-}
-
-func (f *fields) Entries(context.Context) ([]abi.Tuple2[string, []byte], error) {
-	all := make([]abi.Tuple2[string, []byte], len(f.entries))
-	for i, e := range f.entries {
-		all[i] = abi.Tuple2[string, []byte]{F0: e.name, F1: e.value}
-	}
-	return all, nil
-}
-
-func (f *fields) Clone(context.Context) (httptypes.Fields, error) {
-	c := &fields{host: f.host}
-	for _, e := range f.entries {
-		if err := c.add(e.name, e.value); err != nil {
-			return nil, err
-		}
-	}
-	return c, nil
-}
-
-func (f *fields) Drop(context.Context) error {
-	if f.immutable {
-		return nil // they belong to their request
-	}
-	f.free()
-	return nil
-}
-
-func (f *fields) free() {
-	for _, e := range f.entries {
-		f.host.fieldBytes -= e.size()
-	}
-	f.entries = nil
-}
-
-// frozen takes the fields that a guest gives away as a request's.
-func frozen(v httptypes.Fields) (*fields, error) {
-	f, ok := v.(*fields)
-	if !ok {
-		return nil, errors.New("fields are not of this host")
-	}
-	f.immutable = true
-	return f, nil
-}
-
 // message is an outgoing request or response.
 type message struct {
-	headers   *fields
-	bodyTaken bool
+	headers *fields
+	body    *outgoingBody // nil until the guest has taken it
+	sent    bool          // somebody reads the body
 }
 
 func (m *message) Headers(context.Context) (httptypes.Headers, error) { return m.headers, nil }
 
 func (m *message) Body(context.Context) (abi.Result[httptypes.OutgoingBody, abi.Unit], error) {
-	if m.bodyTaken {
+	if m.body != nil {
 		return abi.Result[httptypes.OutgoingBody, abi.Unit]{IsErr: true}, nil
 	}
-	m.bodyTaken = true
-	return abi.Result[httptypes.OutgoingBody, abi.Unit]{OK: &outgoingBody{}}, nil
+	length, err := m.headers.contentLength()
+	if err != nil {
+		return abi.Result[httptypes.OutgoingBody, abi.Unit]{IsErr: true}, nil
+	}
+	m.body, err = m.headers.host.newBody(length)
+	return abi.Result[httptypes.OutgoingBody, abi.Unit]{OK: m.body}, err
 }
 
+// contentLength is what the fields announce; -1 when they do not.
+func (f *fields) contentLength() (int64, error) {
+	values := f.get("content-length")
+	if len(values) == 0 {
+		return -1, nil
+	}
+	n, err := strconv.ParseUint(string(values[0]), 10, 63)
+	if err != nil || len(values) > 1 {
+		return 0, errHTTPLength
+	}
+	return int64(n), nil
+}
+
+// Drop gives up a message, and its body unless that is on its way.
 func (m *message) Drop(context.Context) error {
 	m.headers.free()
+	if m.body != nil && !m.sent {
+		return m.body.pipe.Close()
+	}
 	return nil
 }
 
-// outgoingRequest is a request that will not be sent.
+// outgoingRequest is a request that a guest puts together.
 type outgoingRequest struct {
 	message
 	method    httptypes.Method
@@ -240,8 +79,8 @@ type outgoingRequest struct {
 	authority abi.Option[string]
 }
 
-func (h httpHost) NewOutgoingRequest(_ context.Context, headers httptypes.Headers) (httptypes.OutgoingRequest, error) {
-	f, err := frozen(headers)
+func (h httpHost) NewOutgoingRequest(ctx context.Context, headers httptypes.Headers) (httptypes.OutgoingRequest, error) {
+	f, err := frozen(ctx, headers)
 	if err != nil {
 		return nil, err
 	}
@@ -337,14 +176,14 @@ func (o *requestOptions) SetBetweenBytesTimeout(_ context.Context, d abi.Option[
 }
 func (o *requestOptions) Drop(context.Context) error { return nil }
 
-// outgoingResponse is a response that nobody asked for.
+// outgoingResponse is a response that a guest puts together.
 type outgoingResponse struct {
 	message
 	status uint16
 }
 
-func (h httpHost) NewOutgoingResponse(_ context.Context, headers httptypes.Headers) (httptypes.OutgoingResponse, error) {
-	f, err := frozen(headers)
+func (h httpHost) NewOutgoingResponse(ctx context.Context, headers httptypes.Headers) (httptypes.OutgoingResponse, error) {
+	f, err := frozen(ctx, headers)
 	if err != nil {
 		return nil, err
 	}
@@ -361,34 +200,9 @@ func (r *outgoingResponse) SetStatusCode(_ context.Context, s uint16) (unitResul
 	return unitResult{}, nil
 }
 
-// outgoingBody goes nowhere.
-type outgoingBody struct{ taken bool }
-
-func (b *outgoingBody) Write(context.Context) (abi.Result[streams.OutputStream, abi.Unit], error) {
-	if b.taken {
-		return abi.Result[streams.OutputStream, abi.Unit]{IsErr: true}, nil
-	}
-	b.taken = true
-	return abi.Result[streams.OutputStream, abi.Unit]{OK: &outputStream{out: writer(nil)}}, nil
-}
-
-func (b *outgoingBody) Drop(context.Context) error { return nil }
-
-func (httpHost) OutgoingBodyFinish(ctx context.Context, this httptypes.OutgoingBody, trailers abi.Option[httptypes.Trailers]) (abi.Result[abi.Unit, httptypes.ErrorCode], error) {
-	var err error
-	if trailers.Some {
-		err = trailers.Value.Drop(ctx)
-	}
-	return abi.Result[abi.Unit, httptypes.ErrorCode]{}, err
-}
-
 // errNoIncoming is a trap: nothing incoming exists, so no guest can have it.
 var errNoIncoming = errors.New("this host serves no HTTP: there is no incoming request")
 
 func (httpHost) ResponseOutparamSet(context.Context, httptypes.ResponseOutparam, abi.Result[httptypes.OutgoingResponse, httptypes.ErrorCode]) error {
 	return errNoIncoming
-}
-
-func (httpHost) IncomingBodyFinish(context.Context, httptypes.IncomingBody) (httptypes.FutureTrailers, error) {
-	return nil, errNoIncoming
 }

@@ -2,9 +2,14 @@ package wasip2
 
 import (
 	"context"
+	"crypto/x509"
+	"fmt"
 	"net"
 	"net/netip"
+	"strings"
+	"time"
 
+	"github.com/wasinn/wasinn/component/abi"
 	"github.com/wasinn/wasinn/component/wasip2/internal/hostnet"
 )
 
@@ -126,6 +131,145 @@ func ruleAllows(r hostnet.Rule, a netip.Addr, names []string) bool {
 	}
 	for _, name := range names {
 		if r.AllowsName(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// HTTPRule allows requests to hosts, with a range of ports. The zero HTTPRule
+// allows nothing.
+type HTTPRule struct {
+	scheme string // empty for both
+	rule   hostnet.Rule
+}
+
+// ParseHTTPRule reads [SCHEME://]HOST[:PORT], where SCHEME is http or https, and
+// HOST and PORT are as [ParseAddressRule] has them. No port is the scheme's own,
+// 80 or 443.
+//
+// A name allows requests to it at the public addresses that it leads to. One
+// that leads to a private network needs a rule for the address beside it.
+func ParseHTTPRule(s string) (HTTPRule, error) {
+	scheme, rest, ok := strings.Cut(s, "://")
+	if !ok {
+		scheme, rest = "", s
+	} else if scheme != "http" && scheme != "https" {
+		return HTTPRule{}, fmt.Errorf("%q: expected http or https before ://", s)
+	}
+	r, err := hostnet.ParseRule(strings.TrimSuffix(rest, "/"))
+	return HTTPRule{scheme, r}, err
+}
+
+// String returns the rule as [ParseHTTPRule] reads it.
+func (r HTTPRule) String() string {
+	if r.scheme == "" {
+		return r.rule.String()
+	}
+	return r.scheme + "://" + r.rule.String()
+}
+
+func (r HTTPRule) allowsPort(port uint16) bool {
+	if r.rule.Ported() {
+		return r.rule.AllowsPort(port)
+	}
+	return port == 80 && r.scheme != "https" || port == 443 && r.scheme != "http"
+}
+
+// HTTPPolicy says what requests a guest may make. The zero HTTPPolicy allows
+// none. It is not to be changed once a [Config] has it.
+type HTTPPolicy struct {
+	// Allow is what hosts the guest may make requests to. Redirects are not
+	// followed: they are the guest's business, and new requests.
+	Allow []HTTPRule
+	// MaxRequests is how many requests, with their responses, an instance may have
+	// under way; 0 is [DefaultMaxRequests].
+	MaxRequests int
+	// MaxHeaderBytes is how many bytes of fields a request or a response may have;
+	// 0 is [DefaultMaxHeaderBytes].
+	MaxHeaderBytes int
+	// Timeout is how long, at most, connecting may take, the response may take to
+	// begin, and a piece of the body to arrive, each by itself; 0 is
+	// [DefaultHTTPTimeout]. A guest can ask for less.
+	Timeout time.Duration
+	// RootCAs are the authorities whose certificates are trusted; nil for the
+	// system's.
+	RootCAs *x509.CertPool
+	// Resolve looks a name up in place of the system. Its error should be a
+	// *[net.DNSError].
+	Resolve func(ctx context.Context, name string) ([]netip.Addr, error)
+}
+
+// Defaults of an [HTTPPolicy].
+const (
+	DefaultMaxRequests    = 32
+	DefaultMaxHeaderBytes = 128 << 10
+	DefaultHTTPTimeout    = 10 * time.Minute
+)
+
+// WithHTTP allows the guest HTTP requests. Without, wasi:http answers
+// HTTP-request-denied. Nothing of the environment counts, such as proxies.
+func (c Config) WithHTTP(p HTTPPolicy) Config { c.http = p; return c }
+
+func (p *HTTPPolicy) maxRequests() int {
+	if p.MaxRequests > 0 {
+		return p.MaxRequests
+	}
+	return DefaultMaxRequests
+}
+
+func (p *HTTPPolicy) maxHeaderBytes() int {
+	if p.MaxHeaderBytes > 0 {
+		return p.MaxHeaderBytes
+	}
+	return DefaultMaxHeaderBytes
+}
+
+func (p *HTTPPolicy) longest() time.Duration {
+	if p.Timeout > 0 {
+		return p.Timeout
+	}
+	return DefaultHTTPTimeout
+}
+
+// timeout is a guest's, or the longest that is allowed.
+func (p *HTTPPolicy) timeout(asked abi.Option[uint64]) time.Duration {
+	if asked.Some {
+		return min(nanoseconds(asked.Value), p.longest())
+	}
+	return p.longest()
+}
+
+func (p *HTTPPolicy) resolve(ctx context.Context, name string) ([]netip.Addr, error) {
+	if p.Resolve != nil {
+		return p.Resolve(ctx, name)
+	}
+	return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
+}
+
+// allows tells whether a request may go to a host: an address, or a name as
+// [hostnet.Name] returns it.
+func (p *HTTPPolicy) allows(scheme, host string, port uint16) bool {
+	a, err := netip.ParseAddr(host)
+	for _, r := range p.Allow {
+		if r.scheme != "" && r.scheme != scheme || !r.allowsPort(port) {
+			continue
+		}
+		if err == nil && ruleAllows(r.rule, a, nil) || err != nil && r.rule.AllowsName(host) {
+			return true
+		}
+	}
+	return false
+}
+
+// allowsAddress tells whether a request to a host that is allowed may go to an
+// address that it leads to.
+func (p *HTTPPolicy) allowsAddress(host string, a netip.AddrPort) bool {
+	if hostnet.Public(a.Addr()) || host == localhost && a.Addr().IsLoopback() {
+		return true
+	}
+	for _, r := range p.Allow {
+		if r.allowsPort(a.Port()) && r.rule.AllowsAddr(a.Addr()) {
 			return true
 		}
 	}

@@ -9,7 +9,8 @@ import (
 
 // event is what a pollable waits for. The zero event has happened.
 type event struct {
-	// at is when a timer fires, by the real clock; zero when this is no timer.
+	// at is when a timer fires, by the real clock; zero when this is no timer. A
+	// timer has no pending.
 	at time.Time
 	// pending returns a channel that is closed once the event has happened, or
 	// nil when it has; a nil pending has happened, unless at says otherwise.
@@ -76,12 +77,14 @@ func sleep(ctx context.Context, events []event) error {
 			first = e.at
 		}
 		if e.pending != nil {
-			if ch := e.pending(); ch != nil {
-				if len(cases) > maxWaits {
-					return fmt.Errorf("poll of more than %d pollables that are not ready", maxWaits)
-				}
-				cases = append(cases, reflect.SelectCase{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(ch)})
+			ch := e.pending()
+			if ch == nil {
+				return nil // it has happened since it was looked at
 			}
+			if len(cases) > maxWaits {
+				return fmt.Errorf("poll of more than %d pollables that are not ready", maxWaits)
+			}
+			cases = append(cases, reflect.SelectCase{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(ch)})
 		}
 	}
 	if !first.IsZero() {

@@ -34,6 +34,7 @@ type pump struct {
 	err    error
 	filled chan struct{} // closed while unread or err is there
 	closed bool
+	drains bool // what is read is passed over
 }
 
 func newPump(r io.Reader) *pump {
@@ -44,6 +45,9 @@ func (p *pump) run() {
 	for {
 		n, err := p.r.Read(p.chunk)
 		p.mu.Lock()
+		if p.drains {
+			n = 0
+		}
 		p.unread, p.err = p.chunk[:n], err
 		if n > 0 || err != nil {
 			close(p.filled)
@@ -90,6 +94,18 @@ func (p *pump) next() {
 		p.filled = make(chan struct{})
 		p.more <- struct{}{}
 	default: // already asked
+	}
+}
+
+// drain passes over all that is still to be read: from now on the event is that
+// of the end.
+func (p *pump) drain() {
+	p.begin()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.drains, p.unread = true, nil
+	if p.err == nil && !p.closed {
+		p.next()
 	}
 }
 

@@ -89,12 +89,14 @@ type host struct {
 	pseudo  *rand.Rand
 	scratch []byte // what functions return bytes in, each until the next
 
-	openFiles  int
-	fieldBytes int // of HTTP fields
-
-	network *guestNetwork
-	alive   context.Context // of work on other goroutines; ends with Close
-	end     context.CancelFunc
+	openFiles int
+	fields    fieldBudget // the guest's own
+	incoming  fieldBudget // that came to it
+	bodies    int         // being written
+	client    *httpClient
+	network   *guestNetwork
+	alive     context.Context // of work on other goroutines; ends with Close
+	end       context.CancelFunc
 }
 
 // chunk returns a buffer of chunkSize bytes, overwritten by the next user.
@@ -115,6 +117,8 @@ func newHost(cfg Config) (*host, error) {
 	h := &host{cfg: cfg, now: cfg.clock(), pseudo: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))}
 	h.started = h.now()
 	h.network = &guestNetwork{host: h, policy: &h.cfg.sockets}
+	h.client = &httpClient{host: h, policy: &h.cfg.http}
+	h.fields.limit, h.incoming.limit = maxFieldBytes, maxIncomingFieldBytes
 	h.alive, h.end = context.WithCancel(context.Background())
 	h.stdin = ended{}
 	if cfg.stdin != nil {
@@ -134,6 +138,7 @@ func newHost(cfg Config) (*host, error) {
 // The guest's resources, sockets among them, were dropped before.
 func (h *host) Close(context.Context) error {
 	h.end()
+	h.client.close()
 	errs := []error{h.stdin.close()}
 	for _, d := range h.dirs {
 		errs = append(errs, d.dir.Close())

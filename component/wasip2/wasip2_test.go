@@ -138,6 +138,23 @@ func TestPollReturnsAllThatAreReady(t *testing.T) {
 	}
 }
 
+// TestAnEventBetweenTwoLooksIsNotMissed: something may happen after poll has found
+// that it had not, and before poll waits for it.
+func TestAnEventBetweenTwoLooksIsNotMissed(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	looks := 0
+	p := &pollable{event{pending: func() <-chan struct{} {
+		if looks++; looks == 1 {
+			return make(chan struct{})
+		}
+		return nil
+	}}}
+	if err := p.Block(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestOutputStreams(t *testing.T) {
 	ctx := context.Background()
 	var out bytes.Buffer
@@ -325,8 +342,8 @@ func TestTheNetworkIsRefused(t *testing.T) {
 	if err != nil || !r.IsErr || r.Err.Tag != httptypes.ErrorCodeTagHTTPRequestDenied {
 		t.Errorf("handle: %+v, %v", r, err)
 	}
-	if h.fieldBytes != 0 {
-		t.Errorf("%d bytes of fields are counted after all were dropped", h.fieldBytes)
+	if h.fields.used != 0 {
+		t.Errorf("%d bytes of fields are counted after all were dropped", h.fields.used)
 	}
 }
 
