@@ -34,32 +34,35 @@ func (w Window) normalise() (window, error) {
 	if rank < 1 || rank > 3 {
 		return n, fmt.Errorf("a kernel of %d spatial dimensions: 1 to 3 are supported", rank)
 	}
-	for _, f := range []struct {
-		name  string
-		from  []int
-		to    *[3]int
-		least int
-	}{
-		{"kernel", w.Kernel, &n.kernel, 1},
-		{"strides", w.Strides, &n.stride, 1},
-		{"dilations", w.Dilations, &n.dilation, 1},
-		{"pads at the begin", w.PadsBegin, &n.begin, 0},
-		{"pads at the end", w.PadsEnd, &n.end, 0},
+	for _, err := range [...]error{
+		set(&n.kernel, "kernel", w.Kernel, rank, 1),
+		set(&n.stride, "strides", w.Strides, rank, 1),
+		set(&n.dilation, "dilations", w.Dilations, rank, 1),
+		set(&n.begin, "pads at the begin", w.PadsBegin, rank, 0),
+		set(&n.end, "pads at the end", w.PadsEnd, rank, 0),
 	} {
-		if f.from == nil {
-			continue
-		}
-		if len(f.from) != rank {
-			return n, fmt.Errorf("%s have %d dimensions, the kernel has %d", f.name, len(f.from), rank)
-		}
-		for i, v := range f.from {
-			if v < f.least || v >= sizeLimit {
-				return n, fmt.Errorf("%s are %v: each must be from %d to 2^31-1", f.name, f.from, f.least)
-			}
-			f.to[3-rank+i] = v
+		if err != nil {
+			return n, err
 		}
 	}
 	return n, nil
+}
+
+// set checks one attribute, unless it is nil, and copies it to the end of to.
+func set(to *[3]int, name string, from []int, rank, least int) error {
+	if from == nil {
+		return nil
+	}
+	if len(from) != rank {
+		return fmt.Errorf("%s have %d dimensions, the kernel has %d", name, len(from), rank)
+	}
+	for i, v := range from {
+		if v < least || v >= sizeLimit {
+			return fmt.Errorf("%s are %v: each must be from %d to 2^31-1", name, slices.Clone(from), least)
+		}
+		to[3-rank+i] = v
+	}
+	return nil
 }
 
 // extent is how many elements of dimension d the window spans.
