@@ -7,11 +7,13 @@ import (
 	"strings"
 
 	"github.com/wasinn/wasinn/backends"
+	"github.com/wasinn/wasinn/backends/gorgonia"
 	"github.com/wasinn/wasinn/backends/onnxruntime"
 )
 
 // engines are the engines that cases run on, by name.
 var engines = map[string]func() (backends.Backend, error){
+	gorgonia.Name:    func() (backends.Backend, error) { return gorgonia.New(gorgonia.Config{}) },
 	onnxruntime.Name: func() (backends.Backend, error) { return onnxruntime.New(onnxruntime.Config{}) },
 }
 

@@ -23,7 +23,7 @@ func onnxCommand() *cobra.Command {
 	var r onnxReport
 	var expect string
 	cmd := &cobra.Command{
-		Use:   "onnx --backend NAME DIR",
+		Use:   "onnx --backend onnxruntime|gorgonia DIR",
 		Short: "Run every ONNX backend test case below DIR: folders with model.onnx and test_data_set_*",
 		Long: `Run every ONNX backend test case below DIR: folders with model.onnx and test_data_set_*.
 
