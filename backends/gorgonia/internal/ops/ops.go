@@ -14,11 +14,13 @@ type name struct{ domain, name string }
 // families are the tables of all files.
 func families() [][]op.Spec {
 	return [][]op.Spec{
+		arithmetics(),
 		constants(),
 		convolutions(),
 		fused(),
 		matmuls(),
 		recurrents(),
+		unaries(),
 		views(),
 	}
 }
