@@ -13,6 +13,9 @@
 //		gemm.B{Packed: w},
 //		gemm.Epilogue{BiasCol: bias, Activation: gemm.ReLU})
 //
+// [GemmInt8] multiplies bytes less their zero points, in int32, and [GemmOf] every
+// other type of number, in plain Go. Float16 is converted by the caller.
+//
 // # How it works
 //
 // A micro-kernel computes a tile of the result, of 14 by 32 elements with AVX-512
@@ -24,6 +27,10 @@
 //
 // Tiles are the tasks of package pool. k is cut in blocks for the first-level
 // cache, columns for the second.
+//
+// Integers have kernels for AVX-512 VNNI, which multiply unsigned by signed bytes and
+// correct for zero points afterwards, and for AVX2, which multiply int16 less their
+// zero points. Both are exact.
 //
 // The assembly is written by the programs in the folder asm, with avo; change those
 // and run go generate. With the build tag purego, and on processors without AVX2,

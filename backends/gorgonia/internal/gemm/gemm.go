@@ -251,14 +251,17 @@ func (j *job) part() {
 // cut chooses the tasks for so many multiplications. Rows are cut first, since
 // each task reads the part of B that it needs once for every tile of rows.
 func (j *job) cut(ops int) {
-	j.rowBlocks, j.colBlocks = 1, 1
-	threads := j.pool.Threads()
+	j.rowBlocks, j.colBlocks = cutTasks(ops, j.pool.Threads(), j.rowPanels, j.q1-j.q0)
+}
+
+// cutTasks cuts a product of so many multiplications in blocks of rows and of columns.
+func cutTasks(ops, threads, rowPanels, colPanels int) (rowBlocks, colBlocks int) {
 	if threads == 1 || ops < 2*grainOps {
-		return
+		return 1, 1
 	}
 	tasks := min(4*threads, ops/grainOps)
-	j.rowBlocks = min(tasks, j.rowPanels)
-	j.colBlocks = min((tasks-1)/j.rowBlocks+1, j.q1-j.q0)
+	rowBlocks = min(tasks, rowPanels)
+	return rowBlocks, min((tasks-1)/rowBlocks+1, colPanels)
 }
 
 // packStep is a job whose body packs panels of B.
@@ -396,14 +399,6 @@ func (w *worker) copyA(a *A, i0, rows, k0, depth int) {
 		copy(w.a[r*ld:][:depth], a.Data[(i0+r)*a.LD+k0:])
 	}
 	w.tile.a, w.aRow = at(w.a, 0), uintptr(ld)*4
-}
-
-// grown returns s with n elements or more, whose content is undefined.
-func grown(s []float32, n int) []float32 {
-	if cap(s) < n {
-		return aligned(n)
-	}
-	return s[:n]
 }
 
 // setB points t at panel q of B, at step k0.

@@ -21,3 +21,20 @@ func kernels() []*kernel {
 	}
 	return append(list, kernelGo)
 }
+
+var (
+	intVNNI = &intKernel{name: "vnni", rows: 14, cols: 32, quads: true, tiles: ints512, packQuads: packQuads}
+	intAVX2 = &intKernel{name: "avx2", rows: 6, cols: 16, tiles: ints2}
+)
+
+// intKernels lists the integer kernels that this machine can run, the fastest first.
+func intKernels() []*intKernel {
+	var list []*intKernel
+	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512VNNI {
+		list = append(list, intVNNI)
+	}
+	if cpu.X86.HasAVX2 {
+		list = append(list, intAVX2)
+	}
+	return append(list, intGo)
+}

@@ -25,7 +25,7 @@ func PackA(m, k int, a []float32, lda int, transA bool) *PackedA {
 func packA(kern *kernel, m, k int, a []float32, lda int, transA bool) *PackedA {
 	src := A{Data: a, LD: lda, Trans: transA}
 	src.check(m, k)
-	p := &PackedA{kern: kern, m: m, k: k, data: aligned(m * k)}
+	p := &PackedA{kern: kern, m: m, k: k, data: aligned[float32](m * k)}
 	if m == 0 || k == 0 {
 		return p
 	}
@@ -78,7 +78,7 @@ func packB(kern *kernel, k, n int, b []float32, ldb int, transB bool) *PackedB {
 	src := B{Data: b, LD: ldb, Trans: transB}
 	src.check(k, n)
 	if n == 1 { // a vector, which no kernel wants in panels
-		p := &PackedB{kern: kern, k: k, n: n, data: aligned(k)}
+		p := &PackedB{kern: kern, k: k, n: n, data: aligned[float32](k)}
 		for i := range k {
 			if transB {
 				p.data[i] = b[i]
@@ -89,7 +89,7 @@ func packB(kern *kernel, k, n int, b []float32, ldb int, transB bool) *PackedB {
 		return p
 	}
 	panels := kern.colPanels(n)
-	p := &PackedB{kern: kern, k: k, n: n, data: aligned(panels * kern.cols * k)}
+	p := &PackedB{kern: kern, k: k, n: n, data: aligned[float32](panels * kern.cols * k)}
 	if k == 0 {
 		return p
 	}
@@ -172,18 +172,33 @@ func transposeRows(dst, src []float32, nr, ld, j0, j1, p0, p1 int) {
 	}
 }
 
-// alignment of packed data in elements: one cache line, so that no vector of a panel straddles two.
-const alignment = 16
+// alignment of packed data in bytes: one cache line, so that no vector of a panel straddles two.
+const alignment = 64
 
 // aligned returns n elements, all 0, at a multiple of a cache line.
-func aligned(n int) []float32 {
-	s := make([]float32, n+alignment-1)
-	skip := -int(uintptr(unsafe.Pointer(unsafe.SliceData(s)))/4) & (alignment - 1)
+func aligned[T any](n int) []T {
+	var zero T
+	size := int(unsafe.Sizeof(zero))
+	s := make([]T, n+alignment/size-1)
+	skip := (-int(uintptr(unsafe.Pointer(unsafe.SliceData(s)))) & (alignment - 1)) / size
 	return s[skip:][:n]
+}
+
+// grown returns s with n elements, whose content is undefined.
+func grown[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return aligned[T](n)
+	}
+	return s[:n]
 }
 
 // checkMatrix panics unless data holds rows rows of cols elements, ld apart.
 func checkMatrix(name string, data []float32, rows, cols, ld int) {
+	checkSize(name, len(data), rows, cols, ld)
+}
+
+// checkSize panics unless size elements hold rows rows of cols elements, ld apart.
+func checkSize(name string, size, rows, cols, ld int) {
 	if rows < 0 || cols < 0 || ld < 0 {
 		panic(fmt.Sprintf("gemm: %s is %d by %d with rows %d apart, which is negative", name, rows, cols, ld))
 	}
@@ -193,7 +208,7 @@ func checkMatrix(name string, data []float32, rows, cols, ld int) {
 	if rows > 1 && ld < cols {
 		panic(fmt.Sprintf("gemm: rows of %s have %d elements and begin %d apart", name, cols, ld))
 	}
-	if cols > len(data) || rows > 1 && rows-1 > (len(data)-cols)/ld {
-		panic(fmt.Sprintf("gemm: %s has %d elements, too few for %d by %d with rows %d apart", name, len(data), rows, cols, ld))
+	if cols > size || rows > 1 && rows-1 > (size-cols)/ld {
+		panic(fmt.Sprintf("gemm: %s has %d elements, too few for %d by %d with rows %d apart", name, size, rows, cols, ld))
 	}
 }

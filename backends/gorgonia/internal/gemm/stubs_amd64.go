@@ -105,6 +105,50 @@ func copyRows512(to, from *float32, src, rows uintptr)
 func dots512(to, rows, x *float32, stride, k uintptr, mask *int32)
 
 //go:noescape
+func int512_1x32(t *intTile)
+
+//go:noescape
+func int512_2x32(t *intTile)
+
+//go:noescape
+func int512_3x32(t *intTile)
+
+//go:noescape
+func int512_4x32(t *intTile)
+
+//go:noescape
+func int512_5x32(t *intTile)
+
+//go:noescape
+func int512_6x32(t *intTile)
+
+//go:noescape
+func int512_7x32(t *intTile)
+
+//go:noescape
+func int512_8x32(t *intTile)
+
+//go:noescape
+func int512_9x32(t *intTile)
+
+//go:noescape
+func int512_10x32(t *intTile)
+
+//go:noescape
+func int512_11x32(t *intTile)
+
+//go:noescape
+func int512_12x32(t *intTile)
+
+//go:noescape
+func int512_13x32(t *intTile)
+
+//go:noescape
+func int512_14x32(t *intTile)
+
+var ints512 = []func(*intTile){int512_1x32, int512_2x32, int512_3x32, int512_4x32, int512_5x32, int512_6x32, int512_7x32, int512_8x32, int512_9x32, int512_10x32, int512_11x32, int512_12x32, int512_13x32, int512_14x32}
+
+//go:noescape
 func tile2_1x16(t *tile)
 
 //go:noescape
@@ -138,7 +182,33 @@ func copyRows2(to, from *float32, src, rows uintptr)
 //go:noescape
 func dots2(to, rows, x *float32, stride, k uintptr, mask *int32)
 
+//go:noescape
+func int2_1x16(t *intTile)
+
+//go:noescape
+func int2_2x16(t *intTile)
+
+//go:noescape
+func int2_3x16(t *intTile)
+
+//go:noescape
+func int2_4x16(t *intTile)
+
+//go:noescape
+func int2_5x16(t *intTile)
+
+//go:noescape
+func int2_6x16(t *intTile)
+
+var ints2 = []func(*intTile){int2_1x16, int2_2x16, int2_3x16, int2_4x16, int2_5x16, int2_6x16}
+
 // transpose8 writes 8*blocks elements of each of 8 rows, src bytes apart, as columns of rows dst bytes apart.
 //
 //go:noescape
 func transpose8(to, from *float32, dst, src, blocks uintptr)
+
+// packQuads interleaves 4*quads rows of 32 bytes, src bytes apart, by four, after
+// exclusive or with flip, and adds each column to its sum as signed bytes.
+//
+//go:noescape
+func packQuads(to, from *byte, src, quads uintptr, flip uint32, sums *int32)

@@ -59,10 +59,13 @@ func (t *tile) setCols(kern *kernel, cols int) {
 	}
 }
 
-// at returns a pointer to s[i]; it is what a slice that may be empty needs, and
+// addr returns a pointer to s[i]; it is what a slice that may be empty needs, and
 // points nowhere in particular for an empty one.
-func at(s []float32, i int) unsafe.Pointer {
-	return unsafe.Add(unsafe.Pointer(unsafe.SliceData(s)), uintptr(i)*4)
+func addr[T any](s []T, i int) unsafe.Pointer {
+	var zero T
+	return unsafe.Add(unsafe.Pointer(unsafe.SliceData(s)), uintptr(i)*unsafe.Sizeof(zero))
 }
+
+func at(s []float32, i int) unsafe.Pointer { return addr(s, i) }
 
 func float(p unsafe.Pointer, off uintptr) *float32 { return (*float32)(unsafe.Add(p, off)) }

@@ -20,8 +20,10 @@ func main() {
 		emitTiles(i, decl)
 		emitCopyRows(i, decl)
 		emitDots(i, decl)
+		emitIntTiles(i, decl)
 	}
 	emitTranspose8(decl)
+	emitPackQuads(decl)
 	if err := os.WriteFile("../stubs_amd64.go", decl.Bytes(), 0o644); err != nil {
 		log.Fatal(err)
 	}
