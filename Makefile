@@ -48,8 +48,8 @@ generate: ## write gen/ from the texts under wit/, and the assembly from its gen
 	$(GO) generate ./backends/gorgonia/...
 
 .PHONY: bench
-bench: runtime ## run the benchmarks (BENCH=regexp), each beside its floor
-	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./testsuite/bench
+bench: runtime ## measure calls, instances and computes (BENCH=regexp), each beside its floor
+	$(GO) run ./cmd/conform bench --filter '$(BENCH)'
 
 .PHONY: guests
 guests: ## rebuild the prebuilt guests from source (Debian on amd64; gets its own toolchain)

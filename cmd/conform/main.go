@@ -34,6 +34,6 @@ func command() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(wastCommand(), onnxCommand(), workerCommand(), onnxWorkerCommand())
+	root.AddCommand(wastCommand(), onnxCommand(), benchCommand(), workerCommand(), onnxWorkerCommand())
 	return root
 }

@@ -77,7 +77,7 @@ func Rules() []Rule {
 		// What is put together of all these.
 		{"cmd/...", in(anything)},
 		{"guests/...", in("guests/...")},
-		{"testsuite/...", in("testsuite/...", "backends/...", "graphreg", "component", "component/abi", "component/types", "component/value/...",
+		{"testsuite/...", in("testsuite/...", "guests/prebuilt", "backends/...", "graphreg", "component", "component/abi", "component/types", "component/value/...",
 			"component/wasip1", "component/wasip2", "component/wasinn", "component/wasinn/nnwit", "component/wasinn/nnwitx", "gen/...", wazero,
 			"internal/golden", "internal/onnxdata", "internal/onnxtest", "internal/pkgfetch", "internal/testenv")},
 
