@@ -33,7 +33,7 @@ func (m minifloat) nan() uint8 {
 	case m.unsignedZero:
 		return 0x80
 	case m.infinite:
-		return uint8(1<<(m.width()-1) - 1)
+		return uint8(1<<(m.width()-1) - 2) // the quiet one
 	}
 	return uint8(1<<(m.width()-1) - 1)
 }
@@ -86,7 +86,7 @@ func (m minifloat) bits(x float32, saturate bool) uint8 {
 	}
 	switch {
 	case x != x && m.noNaN:
-		return m.largest() // there is nothing closer; the cast of NaN is not defined
+		return 1 << (m.width() - 1) // minus zero, as ONNX's reference has it
 	case x != x:
 		if m.unsignedZero {
 			return 0x80

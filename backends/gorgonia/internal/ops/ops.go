@@ -15,11 +15,15 @@ type name struct{ domain, name string }
 func families() [][]op.Spec {
 	return [][]op.Spec{
 		arithmetics(),
+		casts(),
+		comparisons(),
 		constants(),
 		convolutions(),
 		fused(),
 		matmuls(),
 		recurrents(),
+		reductions(),
+		softmaxes(),
 		unaries(),
 		views(),
 	}

@@ -135,8 +135,7 @@ func (m *machine) made(st *step, v *value) *tensor.Tensor {
 	m.heads[v] = t
 	plan := &m.stage.plan
 	switch {
-	case st.plan.ViewOf > 0: // set when it runs
-	case plan.view[v] != nil:
+	case plan.view[v] != nil: // of inputs and fresh outputs it is set when it runs
 		t.Data = m.heads[plan.view[v]].Data
 	case plan.fresh[v]:
 		m.fresh = append(m.fresh, t)
