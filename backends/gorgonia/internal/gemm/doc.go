@@ -18,12 +18,13 @@
 //
 // # How it works
 //
-// A micro-kernel computes a tile of the result, of 14 by 32 elements with AVX-512
-// and 6 by 16 with AVX2, whose sums stay in registers. There is one for every
+// A micro-kernel computes a tile of the result, of 14 by 32 elements with AVX-512,
+// 6 by 16 with AVX2 and 8 by 8 with NEON, whose sums stay in registers. There is one for every
 // height, so that rows are cut in tiles of nearly equal heights and none is padded;
 // columns that are missing at the right are masked. Strides are general: a tile
 // reads A where it is, and B too when few tiles of rows need it. Otherwise B is
 // copied into panels as wide as a tile, in which each row follows the one before.
+// NEON has no masks: the last panel is copied, and its tiles pass through memory.
 //
 // Tiles are the tasks of package pool. k is cut in blocks for the first-level
 // cache, columns for the second.
@@ -32,9 +33,11 @@
 // correct for zero points afterwards, and for AVX2, which multiply int16 less their
 // zero points. Both are exact.
 //
-// The assembly is written by the programs in the folder asm, with avo; change those
-// and run go generate. With the build tag purego, and on processors without AVX2,
-// a kernel in plain Go is used.
+// The assembly is written by the program in the folder asm; change that and run go
+// generate. With the build tag purego, and on processors without AVX2 or NEON, a
+// kernel in plain Go is used. On another machine, the kernels for arm64 are tested by
+//
+//	GOARCH=arm64 CGO_ENABLED=0 go test -exec qemu-aarch64 .
 package gemm
 
 //go:generate go run -C asm . -out ../tile_amd64.s

@@ -135,7 +135,7 @@ func gemm(kern *kernel, p *pool.Pool, dst []float32, ldd, m, n, k int, a *A, b *
 	j.dst, j.ldd, j.m, j.n, j.k = dst, ldd, m, n, k
 	j.a, j.b, j.e = *a, *b, *e
 	j.multiply()
-	*j = job{packed: j.packed}
+	*j = job{packed: j.packed, vectors: j.vectors}
 	jobs.Put(j)
 }
 
@@ -158,7 +158,8 @@ const (
 // on the stack.
 type worker struct {
 	tile
-	a []float32 // the rows of A that a tile reads, where they are copied
+	a   []float32 // the rows of A that a tile reads, where they are copied
+	out []float32 // the sums of a tile that is wider than the result
 }
 
 var workers = sync.Pool{New: func() any { return new(worker) }}
@@ -176,10 +177,13 @@ type job struct {
 	dots      dots
 	rowPanels int
 	packing   bool // B is packed on the way
+	packTail  bool // the last panel of B is packed on the way, because it is narrow
 
 	// The part of B that is being multiplied: panels q0 to q1 for steps k0 to k1.
 	q0, q1, k0, k1 int
 	packed         []float32 // that part, where packing; it stays with the job
+
+	vectors []float32 // see vectorB and setFew; it stays too
 
 	rowBlocks, colBlocks int // tasks that the product with that part is cut in
 }
@@ -211,7 +215,11 @@ func (j *job) run() {
 		panels = kern.rowPanels(j.n)
 	}
 	j.packing = j.needPack()
+	j.packTail = kern.whole && !j.packing && j.b.Packed == nil && j.k > 0 && j.n%kern.cols != 0
 	kPart, panelsPart := j.k, panels
+	if j.packTail {
+		kPart = min(j.k, packedLimit/kern.cols)
+	}
 	if j.packing {
 		kPart = min(j.k, packedLimit/kern.cols)
 		panelsPart = max(1, packedLimit/(kern.cols*max(kPart, 1)))
@@ -243,6 +251,11 @@ func (j *job) part() {
 		size := depth * j.kern.cols
 		j.packed = grown(j.packed, panels*size)
 		j.pool.Run(panels, grainPack/max(size, 1), (*packStep)(j))
+	}
+	if j.packTail && j.q1 == j.kern.colPanels(j.n) {
+		j.packed = grown(j.packed, j.kern.cols*depth)
+		first, cols := j.colPanel(j.q1 - 1)
+		j.b.packPanel(j.kern, j.packed, j.k0, depth, first, cols)
 	}
 	j.cut(j.m * max(depth, 1) * min(panels*j.kern.cols, j.n))
 	j.pool.Run(j.rowBlocks*j.colBlocks, 1, j)
@@ -345,7 +358,12 @@ func (j *job) row(w *worker, p, q0, q1, k0, depth int) {
 		if t.flags&flagBiasCol != 0 {
 			t.biasCol = at(j.e.BiasCol, j0)
 		}
-		kern.tiles[(cols-1)/kern.width][rows-1](t)
+		run := kern.tiles[(cols-1)/kern.width][rows-1]
+		if kern.whole && cols < kern.cols {
+			w.narrow(run, kern.cols)
+		} else {
+			run(t)
+		}
 	}
 	if j.e.Post != nil && k0+depth == j.k {
 		first, _ := j.colPanel(q0)
@@ -377,6 +395,21 @@ func (j *job) setA(t *tile, i0, rows, k0 int) {
 	}
 }
 
+// narrow runs a kernel that has more columns than the result: it writes elsewhere,
+// and what the flags say is done in Go.
+func (w *worker) narrow(run func(*tile), cols int) {
+	t, whole := &w.tile, w.tile
+	w.out = grown(w.out, int(t.rows)*cols)
+	t.c, t.cRow, t.flags = at(w.out, 0), uintptr(cols)*4, 0
+	run(t)
+	*t = whole
+	for r := range int(t.rows) {
+		for c, x := range w.out[r*cols:][:t.cols] {
+			t.finish(uintptr(r), uintptr(c), x)
+		}
+	}
+}
+
 // scatters says whether the elements of A that a tile reads compete for few sets
 // of the cache, because they are a multiple of a large power of two apart.
 func (j *job) scatters() bool {
@@ -405,6 +438,8 @@ func (w *worker) copyA(a *A, i0, rows, k0, depth int) {
 func (j *job) setB(t *tile, q, k0 int) {
 	cols := j.kern.cols
 	switch b := &j.b; {
+	case j.packTail && q == j.kern.colPanels(j.n)-1:
+		t.b, t.bStep = at(j.packed, (k0-j.k0)*cols), uintptr(cols)*4
 	case j.packing:
 		t.b, t.bStep = at(j.packed, (q-j.q0)*cols*(j.k1-j.k0)+(k0-j.k0)*cols), uintptr(cols)*4
 	case b.Packed != nil:

@@ -111,9 +111,9 @@ func TestIntProductOfRandomShapesAndOperands(t *testing.T) {
 	defer p.Close()
 	forEachIntKernel(t, func(t *testing.T, kern *intKernel) {
 		rng := rand.New(rand.NewPCG(1, 2))
-		for i := range 1500 {
+		for i := range 800 {
 			m, n, k := rng.IntN(71), rng.IntN(71), rng.IntN(71)
-			if i < 400 {
+			if i < 200 {
 				m, n, k = 1+i%20, 1+rng.IntN(40), rng.IntN(12)
 			}
 			checkInt(t, kern, []*pool.Pool{nil, p}[i&1], rng, m, n, k, rng.IntN(2048))

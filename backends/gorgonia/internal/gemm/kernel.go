@@ -3,10 +3,11 @@ package gemm
 // kernel is a micro-kernel for one instruction set, in all its sizes.
 type kernel struct {
 	name  string
-	rows  int // of the largest tile
-	cols  int // of the largest tile, and of a packed panel of B
-	width int // columns of a vector: a tile takes a whole number of them
-	kc    int // the steps of k for which a panel of A fits the first-level cache, and several of B the second
+	rows  int  // of the largest tile
+	cols  int  // of the largest tile, and of a packed panel of B
+	width int  // columns of a vector: a tile takes a whole number of them
+	whole bool // tiles have cols columns of B and of the result, whose last panel is therefore copied
+	kc    int  // the steps of k for which a panel of A fits the first-level cache, and several of B the second
 	// tiles are the functions for each number of vectors and of rows, both less one.
 	tiles [][]func(*tile)
 

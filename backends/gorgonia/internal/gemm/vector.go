@@ -13,15 +13,15 @@ const (
 	dotsMaxM, dotsMaxN = 4, 2
 )
 
-// vectorB makes B of one column plain, however it comes. It may lie in j.packed.
+// vectorB makes B of one column plain, however it comes.
 func (j *job) vectorB() {
 	switch b := &j.b; {
 	case b.Packed != nil:
 		j.b = B{Data: b.Packed.data, LD: 1}
 	case b.Packer != nil && j.k > 0:
-		j.packed = grown(j.packed, j.k)
-		b.Packer.PackPanel(j.packed[:j.k:j.k], 0, j.k, 0, 1, 1)
-		j.b = B{Data: j.packed, LD: 1}
+		j.vectors = grown(j.vectors, j.k)
+		b.Packer.PackPanel(j.vectors[:j.k:j.k], 0, j.k, 0, 1, 1)
+		j.b = B{Data: j.vectors, LD: 1}
 	case b.Trans:
 		j.b = B{Data: b.Data, LD: 1}
 	}
@@ -31,6 +31,9 @@ func (j *job) vectorB() {
 // one row with the transpose of A, whose rows lie in memory as they do.
 func (j *job) swaps() bool {
 	if j.n != 1 || j.m == 1 || j.a.Packed == nil && !j.a.Trans {
+		return false
+	}
+	if j.a.Packed != nil && j.kern.whole { // panels of A are not as wide as those of B
 		return false
 	}
 	return j.ldd == 1 && (j.e.C == nil || j.e.LDC == 1)
@@ -84,8 +87,8 @@ func (j *job) setFew(data []float32, ld int, rows bool) {
 		d.few, d.fewLD = data, ld
 		return
 	}
-	j.packed = grown(j.packed, d.count*j.k)
-	d.few, d.fewLD = j.packed, j.k
+	j.vectors = grown(j.vectors, d.count*j.k)
+	d.few, d.fewLD = j.vectors, j.k
 	for i := range d.count {
 		for p := range j.k {
 			d.few[i*j.k+p] = data[p*ld+i]

@@ -1,5 +1,5 @@
-// Command asm writes the amd64 assembly of package gemm with avo, and the Go
-// declarations and tables beside it. It is a module of its own, so that avo is no
+// Command asm writes the assembly of package gemm, and the Go declarations and tables
+// beside it: for amd64 with avo, for arm64 as text. It is a module of its own, so that avo is no
 // dependency of the project. Run it by go generate in the folder above.
 package main
 
@@ -25,6 +25,9 @@ func main() {
 	emitTranspose8(decl)
 	emitPackQuads(decl)
 	if err := os.WriteFile("../stubs_amd64.go", decl.Bytes(), 0o644); err != nil {
+		log.Fatal(err)
+	}
+	if err := emitNEON("../tile_arm64.s", "../stubs_arm64.go"); err != nil {
 		log.Fatal(err)
 	}
 	Generate()
