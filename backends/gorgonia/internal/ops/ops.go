@@ -21,9 +21,11 @@ func families() [][]op.Spec {
 		convolutions(),
 		fused(),
 		matmuls(),
+		poolings(),
 		recurrents(),
 		reductions(),
 		softmaxes(),
+		transposed(),
 		unaries(),
 		views(),
 	}
