@@ -28,11 +28,12 @@ type Conv struct {
 	taps   int // elements of the window
 	steps  int // products in one sum: inC * taps
 	// weights are, for each group and each tile of rows, the steps one after the
-	// other.
-	weights []float32
-	bias    []float32
-	low     float32
-	high    float32
+	// other; of a depthwise convolution with kernels of its own, what those read.
+	weights   []float32
+	depthwise *[depthwiseRows]depthwiseFunc
+	bias      []float32
+	low       float32
+	high      float32
 	// last is the plan of the shape that was run last.
 	last atomic.Pointer[plan]
 }
@@ -76,7 +77,14 @@ func prepare(kern *kernel, spec Spec, weights, bias []float32) (*Conv, error) {
 	}
 	c.steps = c.inC * c.taps
 	c.low, c.high = spec.Activation.limits()
-	c.pack(weights)
+	if c.inC == 1 && c.groups > 1 {
+		c.depthwise = kern.depthwiseKernels(&win)
+	}
+	if c.depthwise != nil {
+		c.packDepthwise(weights)
+	} else {
+		c.pack(weights)
+	}
 	return c, nil
 }
 
@@ -125,9 +133,12 @@ func (c *Conv) OutputShape(in []int) ([]int, error) { return c.spec.OutputShape(
 // Workspace says how many bytes of scratch memory each thread takes for an input of
 // spatial shape in. It is taken from a pool, and allocated when that has none.
 func (c *Conv) Workspace(in []int) (int, error) {
-	p, err := c.plan(in)
+	p, known, err := c.plan(in)
 	if err != nil {
 		return 0, err
+	}
+	if !known {
+		c.lay(p)
 	}
 	return 4 * p.scratch, nil
 }
@@ -140,7 +151,7 @@ func (c *Conv) Workspace(in []int) (int, error) {
 // It returns an error when in is too small for the window, or when the slices do
 // not have the lengths of their shapes.
 func (c *Conv) Run(p *pool.Pool, dst, src, residual []float32, batch int, in []int) error {
-	pl, err := c.plan(in)
+	pl, known, err := c.plan(in)
 	if err != nil {
 		return err
 	}
@@ -155,6 +166,9 @@ func (c *Conv) Run(p *pool.Pool, dst, src, residual []float32, batch int, in []i
 	}
 	if len(dst) == 0 {
 		return nil
+	}
+	if !known {
+		c.lay(pl) // now that the shapes are known to be those of memory that there is
 	}
 	r := runs.Get().(*run)
 	*r = run{conv: c, plan: pl, dst: dst, src: src, res: residual}

@@ -212,6 +212,37 @@ func randomCase(r *rand.Rand) convCase {
 	return tc
 }
 
+func TestDepthwiseConvolutionsOfRandomShapes(t *testing.T) {
+	two := pool.New(2)
+	defer two.Close()
+	for _, kern := range kernels() {
+		t.Run(kern.name, func(t *testing.T) {
+			r := rand.New(rand.NewPCG(5, 6))
+			for i := range 300 {
+				k, stride, channels := 3+2*r.IntN(2), 1+r.IntN(2), 2+r.IntN(4)
+				w := Window{Kernel: []int{k, k}, Strides: []int{stride, stride}}
+				tc := convCase{batch: 1 + r.IntN(2)}
+				for range 2 {
+					b, e := r.IntN(k+2), r.IntN(k+2)
+					w.PadsBegin, w.PadsEnd = append(w.PadsBegin, b), append(w.PadsEnd, e)
+					tc.in = append(tc.in, max(1, k-b-e)+r.IntN(45))
+				}
+				if i%5 == 0 { // the first dimension has no part in it
+					w = Window{append([]int{1}, w.Kernel...), append([]int{1}, w.Strides...), nil, append([]int{0}, w.PadsBegin...), append([]int{0}, w.PadsEnd...)}
+					tc.in = append([]int{1 + r.IntN(3)}, tc.in...)
+				}
+				tc.spec = Spec{Window: w, InChannels: channels, OutChannels: channels * (1 + r.IntN(2)), Group: channels,
+					Activation: Activation{Kind: Kind(r.IntN(int(HardSwish) + 1)), Alpha: 0.25, Beta: 0.75}}
+				if i%4 == 0 {
+					testConv(t, kern, two, r, tc)
+				} else {
+					testConv(t, kern, nil, r, tc)
+				}
+			}
+		})
+	}
+}
+
 func TestConvolutionsOfRealLayers(t *testing.T) {
 	two := pool.New(2)
 	defer two.Close()

@@ -20,6 +20,8 @@ type kernel struct {
 	// finish adds bias and, where it is not nil, res to rows of n sums, and keeps
 	// them between low and high.
 	finish func(f *finishing)
+	// depthwise are the kernels for depthwise convolutions by size and stride.
+	depthwise map[[2]int]*[depthwiseRows]depthwiseFunc
 }
 
 // finishing is the argument of kernel.finish. Strides are in elements.

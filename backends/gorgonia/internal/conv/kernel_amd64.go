@@ -146,3 +146,99 @@ func finishAddAVX2(dst *float32, src *float32, res *float32, n int, rows int, ds
 //
 //go:noescape
 func everySecondAVX2(dst *float32, src *float32, n int)
+
+//go:noescape
+func depthwise3Stride1Rows1AVX512(args *byte)
+
+//go:noescape
+func depthwise3Stride1Rows2AVX512(args *byte)
+
+//go:noescape
+func depthwise3Stride1Rows3AVX512(args *byte)
+
+//go:noescape
+func depthwise3Stride1Rows4AVX512(args *byte)
+
+//go:noescape
+func depthwise3Stride2Rows1AVX512(args *byte)
+
+//go:noescape
+func depthwise3Stride2Rows2AVX512(args *byte)
+
+//go:noescape
+func depthwise3Stride2Rows3AVX512(args *byte)
+
+//go:noescape
+func depthwise3Stride2Rows4AVX512(args *byte)
+
+//go:noescape
+func depthwise3Stride1Rows1AVX2(args *byte)
+
+//go:noescape
+func depthwise3Stride1Rows2AVX2(args *byte)
+
+//go:noescape
+func depthwise3Stride1Rows3AVX2(args *byte)
+
+//go:noescape
+func depthwise3Stride1Rows4AVX2(args *byte)
+
+//go:noescape
+func depthwise3Stride2Rows1AVX2(args *byte)
+
+//go:noescape
+func depthwise3Stride2Rows2AVX2(args *byte)
+
+//go:noescape
+func depthwise3Stride2Rows3AVX2(args *byte)
+
+//go:noescape
+func depthwise3Stride2Rows4AVX2(args *byte)
+
+//go:noescape
+func depthwise5Stride1Rows1AVX512(args *byte)
+
+//go:noescape
+func depthwise5Stride1Rows2AVX512(args *byte)
+
+//go:noescape
+func depthwise5Stride1Rows3AVX512(args *byte)
+
+//go:noescape
+func depthwise5Stride1Rows4AVX512(args *byte)
+
+//go:noescape
+func depthwise5Stride2Rows1AVX512(args *byte)
+
+//go:noescape
+func depthwise5Stride2Rows2AVX512(args *byte)
+
+//go:noescape
+func depthwise5Stride2Rows3AVX512(args *byte)
+
+//go:noescape
+func depthwise5Stride2Rows4AVX512(args *byte)
+
+//go:noescape
+func depthwise5Stride1Rows1AVX2(args *byte)
+
+//go:noescape
+func depthwise5Stride1Rows2AVX2(args *byte)
+
+//go:noescape
+func depthwise5Stride1Rows3AVX2(args *byte)
+
+//go:noescape
+func depthwise5Stride1Rows4AVX2(args *byte)
+
+//go:noescape
+func depthwise5Stride2Rows1AVX2(args *byte)
+
+//go:noescape
+func depthwise5Stride2Rows2AVX2(args *byte)
+
+//go:noescape
+func depthwise5Stride2Rows3AVX2(args *byte)
+
+//go:noescape
+func depthwise5Stride2Rows4AVX2(args *byte)

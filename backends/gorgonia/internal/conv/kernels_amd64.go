@@ -12,13 +12,25 @@ import (
 func kernels() []*kernel {
 	k := []*kernel{plainKernel}
 	if vec.HasAVX2() {
-		k = append([]*kernel{{name: "AVX2", rows: 6, lanes: 8, tiles: tilesAVX2, wide: tile1x8AVX2, wideVectors: 8, finish: finishByAVX2}}, k...)
+		k = append([]*kernel{{name: "AVX2", rows: 6, lanes: 8, tiles: tilesAVX2, wide: tile1x8AVX2, wideVectors: 8, finish: finishByAVX2, depthwise: depthwiseAVX2}}, k...)
 	}
 	if vec.HasAVX512() {
-		k = append([]*kernel{{name: "AVX-512", rows: 14, lanes: 16, tiles: tilesAVX512, wide: tile1x8AVX512, wideVectors: 8, finish: finishByAVX512}}, k...)
+		k = append([]*kernel{{name: "AVX-512", rows: 14, lanes: 16, tiles: tilesAVX512, wide: tile1x8AVX512, wideVectors: 8, finish: finishByAVX512, depthwise: depthwiseAVX512}}, k...)
 	}
 	return k
 }
+
+// Kernels for depthwise convolutions by size and stride.
+var (
+	depthwiseAVX2 = map[[2]int]*[depthwiseRows]depthwiseFunc{
+		{3, 1}: &depthwise3Stride1AVX2, {3, 2}: &depthwise3Stride2AVX2,
+		{5, 1}: &depthwise5Stride1AVX2, {5, 2}: &depthwise5Stride2AVX2,
+	}
+	depthwiseAVX512 = map[[2]int]*[depthwiseRows]depthwiseFunc{
+		{3, 1}: &depthwise3Stride1AVX512, {3, 2}: &depthwise3Stride2AVX512,
+		{5, 1}: &depthwise5Stride1AVX512, {5, 2}: &depthwise5Stride2AVX512,
+	}
+)
 
 func finishByAVX2(f *finishing) {
 	f.check()

@@ -24,6 +24,11 @@ type plan struct {
 
 	apart bool // taps one by one, without planes
 
+	// Tables of a depthwise convolution, and its number of strips of columns.
+	masks     []byte
+	inputRows []int
+	strips    int
+
 	rows, cols             int // of a block of output; the last ones may be smaller
 	rowBlocks, colBlocks   int
 	width                  int // of a row of a plane
@@ -47,25 +52,33 @@ const (
 	planeLimit = 64 << 20
 )
 
-// plan returns the plan for an input of spatial shape in.
-func (c *Conv) plan(in []int) (*plan, error) {
+// plan returns the plan for an input of spatial shape in. Where it is not that of the
+// run before, it has the shapes only, and lay does the rest.
+func (c *Conv) plan(in []int) (p *plan, known bool, err error) {
 	if p := c.last.Load(); p != nil && slices.Equal(p.shape, in) {
-		return p, nil
+		return p, true, nil
 	}
-	p := &plan{shape: slices.Clone(in)}
-	var err error
+	p = &plan{shape: slices.Clone(in)}
 	if p.in, err = spatial(in, c.spec.rank()); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if p.out, err = c.win.output(p.in, false); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if _, err := product(p.out[:]...); err != nil {
-		return nil, fmt.Errorf("the output: %w", err)
+		return nil, false, fmt.Errorf("the output: %w", err)
 	}
-	p.cut(c)
+	return p, false, nil
+}
+
+// lay makes the tables of a plan.
+func (c *Conv) lay(p *plan) {
+	if c.depthwise != nil {
+		p.layOutDepthwise(c)
+	} else {
+		p.cut(c)
+	}
 	c.last.Store(p)
-	return p, nil
 }
 
 // cut chooses the blocks, and lays out the planes.

@@ -23,8 +23,9 @@ var runs = sync.Pool{New: func() any { return new(run) }}
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
 type scratch struct {
-	buf    []float32
-	finish finishing
+	buf       []float32
+	finish    finishing
+	depthwise depthwiseArgs
 }
 
 // grow returns n elements of unknown content, at a multiple of a cache line.
@@ -41,6 +42,11 @@ func (s *scratch) grow(n int) []float32 {
 // start cuts the work in tasks and has them done.
 func (r *run) start(p *pool.Pool, batch int) {
 	c, pl := r.conv, r.plan
+	if c.depthwise != nil {
+		planes := batch * c.spec.OutChannels * pl.in[0]
+		p.Run(planes, grainOps/4/(len(r.dst)/planes*c.taps+1), (*depthwise)(r))
+		return
+	}
 	if pl.apart {
 		p.Run(batch*c.spec.OutChannels, 1, (*apart)(r))
 		return

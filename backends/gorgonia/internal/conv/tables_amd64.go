@@ -15,3 +15,27 @@ var tilesAVX2 = [][]tileFunc{
 	{tile1x1AVX2, tile2x1AVX2, tile3x1AVX2, tile4x1AVX2, tile5x1AVX2, tile6x1AVX2},
 	{tile1x2AVX2, tile2x2AVX2, tile3x2AVX2, tile4x2AVX2, tile5x2AVX2, tile6x2AVX2},
 }
+
+// depthwise3Stride1AVX512 are the kernels by rows of output, less one.
+var depthwise3Stride1AVX512 = [depthwiseRows]depthwiseFunc{depthwise3Stride1Rows1AVX512, depthwise3Stride1Rows2AVX512, depthwise3Stride1Rows3AVX512, depthwise3Stride1Rows4AVX512}
+
+// depthwise3Stride2AVX512 are the kernels by rows of output, less one.
+var depthwise3Stride2AVX512 = [depthwiseRows]depthwiseFunc{depthwise3Stride2Rows1AVX512, depthwise3Stride2Rows2AVX512, depthwise3Stride2Rows3AVX512, depthwise3Stride2Rows4AVX512}
+
+// depthwise3Stride1AVX2 are the kernels by rows of output, less one.
+var depthwise3Stride1AVX2 = [depthwiseRows]depthwiseFunc{depthwise3Stride1Rows1AVX2, depthwise3Stride1Rows2AVX2, depthwise3Stride1Rows3AVX2, depthwise3Stride1Rows4AVX2}
+
+// depthwise3Stride2AVX2 are the kernels by rows of output, less one.
+var depthwise3Stride2AVX2 = [depthwiseRows]depthwiseFunc{depthwise3Stride2Rows1AVX2, depthwise3Stride2Rows2AVX2, depthwise3Stride2Rows3AVX2, depthwise3Stride2Rows4AVX2}
+
+// depthwise5Stride1AVX512 are the kernels by rows of output, less one.
+var depthwise5Stride1AVX512 = [depthwiseRows]depthwiseFunc{depthwise5Stride1Rows1AVX512, depthwise5Stride1Rows2AVX512, depthwise5Stride1Rows3AVX512, depthwise5Stride1Rows4AVX512}
+
+// depthwise5Stride2AVX512 are the kernels by rows of output, less one.
+var depthwise5Stride2AVX512 = [depthwiseRows]depthwiseFunc{depthwise5Stride2Rows1AVX512, depthwise5Stride2Rows2AVX512, depthwise5Stride2Rows3AVX512, depthwise5Stride2Rows4AVX512}
+
+// depthwise5Stride1AVX2 are the kernels by rows of output, less one.
+var depthwise5Stride1AVX2 = [depthwiseRows]depthwiseFunc{depthwise5Stride1Rows1AVX2, depthwise5Stride1Rows2AVX2, depthwise5Stride1Rows3AVX2, depthwise5Stride1Rows4AVX2}
+
+// depthwise5Stride2AVX2 are the kernels by rows of output, less one.
+var depthwise5Stride2AVX2 = [depthwiseRows]depthwiseFunc{depthwise5Stride2Rows1AVX2, depthwise5Stride2Rows2AVX2, depthwise5Stride2Rows3AVX2, depthwise5Stride2Rows4AVX2}

@@ -36,7 +36,8 @@ func main() {
 		write(*other, dispatchOther())
 	case "conv":
 		emitConv()
-		write(*amd64, tileTables())
+		emitDepthwise()
+		write(*amd64, tileTables()+depthwiseTables())
 	default:
 		fmt.Fprintf(os.Stderr, "asm: there is no set %q: use vec or conv\n", *set)
 		os.Exit(1)
