@@ -22,6 +22,7 @@ func families() [][]op.Spec {
 		fused(),
 		matmuls(),
 		poolings(),
+		normalizations(),
 		recurrents(),
 		reductions(),
 		softmaxes(),
