@@ -17,6 +17,7 @@ func moves() [][]op.Spec {
 		loops(),
 		optionals(),
 		pads(),
+		resizes(),
 		scatters(),
 		selections(),
 		sequences(),
