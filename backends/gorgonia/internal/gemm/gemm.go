@@ -144,9 +144,6 @@ const (
 	// packedLimit is the size of the buffer for panels of a B that is not packed
 	// beforehand. All threads share it.
 	packedLimit = 1 << 20
-	// colBlock is how many columns of B a block of k by columns has, so that the
-	// block stays in the second-level cache while tiles of A pass by.
-	colBlock = 512
 	// grainOps is the least work, in multiplications, for which a thread is asked to help.
 	grainOps = 1 << 17
 	// grainPack is the least number of elements that a thread is asked to pack.
@@ -237,12 +234,19 @@ func (j *job) run() {
 }
 
 // needPack says whether B is copied to panels before it is multiplied. A plain B
-// that few tiles read is cheaper to read where it is.
+// that few tiles read is cheaper to read where it is, unless its rows compete for
+// few sets of the cache.
 func (j *job) needPack() bool {
-	if j.b.Packed != nil || j.b.rows != nil || j.k == 0 || j.n == 1 {
+	b := &j.b
+	switch {
+	case b.Packed != nil || b.rows != nil || j.k == 0 || j.n == 1:
 		return false
+	case b.Packer != nil || b.Trans:
+		return true
+	case b.LD%1024 == 0:
+		return j.rowPanels > 2
 	}
-	return j.b.Packer != nil || j.b.Trans || j.rowPanels > 2
+	return j.rowPanels > j.kern.direct
 }
 
 func (j *job) part() {
@@ -305,7 +309,7 @@ func (j *job) Do(lo, hi int) {
 
 // block multiplies row panels p0 to p1 by column panels q0 to q1, for the steps of the part.
 func (j *job) block(w *worker, p0, p1, q0, q1 int) {
-	group := max(1, colBlock/j.kern.cols)
+	group := max(1, j.kern.nc/j.kern.cols)
 	for q := q0; q < q1; q += group {
 		qEnd := min(q+group, q1)
 		for k0 := j.k0; ; {

@@ -243,6 +243,7 @@ func TestProductOfRandomShapesOperandsAndEpilogues(t *testing.T) {
 			}
 			checkProduct(t, kern, []*pool.Pool{nil, p}[rng.IntN(2)], rng, m, n, k, rng.IntN(4), rng.IntN(5), rng.IntN(128), nil)
 		}
+		checkProduct(t, kern, p, rng, 400, 75, 30, plain, plain, 0, nil) // more rows than read B in place
 	})
 }
 

@@ -7,7 +7,13 @@ type kernel struct {
 	cols  int  // of the largest tile, and of a packed panel of B
 	width int  // columns of a vector: a tile takes a whole number of them
 	whole bool // tiles have cols columns of B and of the result, whose last panel is therefore copied
-	kc    int  // the steps of k for which a panel of A fits the first-level cache, and several of B the second
+	// A block of k has up to kc steps, so that the rows of A which a tile reads stay
+	// in the first-level cache, and meets up to nc columns of B, so that those stay
+	// in the second.
+	kc, nc int
+	// direct is how many tiles of rows may read a plain B before packing it pays. It
+	// was measured: wider loads suffer less from rows far apart.
+	direct int
 	// tiles are the functions for each number of vectors and of rows, both less one.
 	tiles [][]func(*tile)
 

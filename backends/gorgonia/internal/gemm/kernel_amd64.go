@@ -5,8 +5,8 @@ package gemm
 import "golang.org/x/sys/cpu"
 
 var (
-	kernelAVX512 = &kernel{name: "avx512", rows: 14, cols: 32, width: 16, kc: 256, tiles: tiles512, dots: dots512, copyRows: copyRows512, transpose8: transpose8}
-	kernelAVX2   = &kernel{name: "avx2", rows: 6, cols: 16, width: 8, kc: 256, tiles: tiles2, dots: dots2, copyRows: copyRows2, transpose8: transpose8}
+	kernelAVX512 = &kernel{name: "avx512", rows: 14, cols: 32, width: 16, kc: 256, nc: 512, direct: 24, tiles: tiles512, dots: dots512, copyRows: copyRows512, transpose8: transpose8}
+	kernelAVX2   = &kernel{name: "avx2", rows: 6, cols: 16, width: 8, kc: 256, nc: 512, direct: 12, tiles: tiles2, dots: dots2, copyRows: copyRows2, transpose8: transpose8}
 )
 
 // kernels lists what this machine can run, the fastest first. The flags of

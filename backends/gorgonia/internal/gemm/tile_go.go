@@ -8,7 +8,7 @@ const goRows, goCols = 4, 4
 
 // kernelGo is the kernel that runs everywhere.
 var kernelGo = &kernel{
-	name: "go", rows: goRows, cols: goCols, width: goCols, kc: 256,
+	name: "go", rows: goRows, cols: goCols, width: goCols, kc: 256, nc: 512, direct: 2,
 	tiles: [][]func(*tile){{tileGo, tileGo, tileGo, tileGo}},
 	dots:  dotsGo,
 }
