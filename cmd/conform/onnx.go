@@ -57,13 +57,14 @@ exactly.`,
 
 // onnxOptions say what runs which cases.
 type onnxOptions struct {
-	dir, backend, via, filter string
-	timeout                   time.Duration
+	dir, backend, via, guest, filter string
+	timeout                          time.Duration
 }
 
 func (o *onnxOptions) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.backend, "backend", "", "the engine under test: "+strings.Join(engineNames(), " or "))
-	cmd.Flags().StringVar(&o.via, "via", "host", "who computes: the host itself, or a guest")
+	cmd.Flags().StringVar(&o.via, "via", "host", "who loads and computes: the host itself, or a guest")
+	cmd.Flags().StringVar(&o.guest, "guest", "guests/prebuilt/nncli.component.wasm", "with --via guest: nncli, as a component or as a preview 1 module")
 	cmd.Flags().StringVar(&o.filter, "run", "", "run only the cases whose name this regular expression matches")
 	cmd.Flags().DurationVar(&o.timeout, "timeout", time.Minute, "the longest that one case may run")
 	cmd.MarkFlagRequired("backend")
@@ -309,7 +310,7 @@ func (t *table) end() {
 
 // worker is what runs the cases from the given one on.
 func (o onnxOptions) worker(from int) worker {
-	args := []string{"onnx-worker", "--backend", o.backend, "--via", o.via, "--run", o.filter,
+	args := []string{"onnx-worker", "--backend", o.backend, "--via", o.via, "--guest", o.guest, "--run", o.filter,
 		"--timeout", o.timeout.String(), "--from", fmt.Sprint(from)}
 	return worker{args: append(args, "--", o.dir), env: engineEnvironment, timeout: o.timeout}
 }
@@ -382,12 +383,19 @@ func tellCase(i int, err error) outcome {
 
 // loader makes what the cases are computed by.
 func (o onnxOptions) loader(ctx context.Context) (onnxcases.Loader, error) {
-	if o.via != "host" {
-		return nil, fmt.Errorf("--via %q: expected host", o.via)
+	if o.via != "host" && o.via != "guest" {
+		return nil, fmt.Errorf("--via %q: expected host or guest", o.via)
 	}
 	engine, err := newEngine(ctx, o.backend)
 	if err != nil {
 		return nil, err
 	}
-	return onnxcases.Host(engine), nil
+	if o.via == "host" {
+		return onnxcases.Host(engine), nil
+	}
+	guest, err := newViaGuest(ctx, engine, o.guest)
+	if err != nil {
+		return nil, err
+	}
+	return guest, nil
 }

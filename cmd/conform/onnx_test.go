@@ -3,13 +3,17 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/wasinn/wasinn/backends"
+	"github.com/wasinn/wasinn/internal/onnxdata"
 	"github.com/wasinn/wasinn/internal/onnxtest"
+	"github.com/wasinn/wasinn/testsuite/onnxcases"
 )
 
 // echo is an engine that gives back its inputs as the outputs of the model, and
@@ -36,6 +40,14 @@ type echoGraph struct{ backends.Graph }
 
 func (echoGraph) Close() error { return nil }
 
+func (echoGraph) Inputs() []backends.TensorInfo {
+	return []backends.TensorInfo{{Name: "in", Type: backends.FP32, Dims: []int64{1}}}
+}
+
+func (echoGraph) Outputs() []backends.TensorInfo {
+	return []backends.TensorInfo{{Name: "out", Type: backends.FP32, Dims: []int64{1}}}
+}
+
 func (echoGraph) NewContext(context.Context) (backends.ExecutionContext, error) {
 	return echoContext{}, nil
 }
@@ -45,7 +57,9 @@ type echoContext struct{ backends.ExecutionContext }
 func (echoContext) Close() error { return nil }
 
 func (echoContext) Compute(_ context.Context, in []backends.NamedTensor) ([]backends.NamedTensor, error) {
-	return []backends.NamedTensor{{Name: "out", Tensor: in[0].Tensor}}, nil
+	t := in[0].Tensor
+	out, err := backends.NewTensor(slices.Clone(t.Dims()), t.Type(), slices.Clone(t.Data()))
+	return []backends.NamedTensor{{Name: "out", Tensor: out}}, err
 }
 
 // floatProto is a TensorProto of one float, whose highest byte is given.
@@ -165,6 +179,64 @@ func TestOnnxTables(t *testing.T) {
 	}
 }
 
+func TestOnnxViaGuests(t *testing.T) {
+	dir := t.TempDir()
+	writeCase(t, dir, "test_a_good", "", 0x40, 0x40)
+	writeCase(t, dir, "test_b_differs", "", 0x40, 0x41)
+	writeCase(t, dir, "test_c_refused", "refused", 0x40, 0x40)
+	for guest, refused := range map[string]string{
+		"component": "FAIL test_c_refused compute: the guest: guest exited with code 1: error load code=unsupported-operation data=no such operator",
+		"p1":        "FAIL test_c_refused compute: the guest: unsupported-operation: no such operator: error load code=unsupported-operation data=",
+	} {
+		t.Run(guest, func(t *testing.T) {
+			out, err := runOnnx(t, dir, "--via", "guest", "--guest", "../../guests/prebuilt/nncli."+guest+".wasm")
+			if !errors.Is(err, errFailed) {
+				t.Errorf("error is %v", err)
+			}
+			for _, want := range []string{
+				`FAIL test_b_differs output "out": 1 of 1 elements of FP32[1] differ; at [0] found 2, expected 8`, refused, "\n1 passed, 2 failed, 0 skipped\n",
+			} {
+				if !strings.Contains(out, want) {
+					t.Errorf("printed\n%s\nwithout\n%s", out, want)
+				}
+			}
+		})
+	}
+}
+
+func TestOnnxSkipsWhatAGuestCannotSay(t *testing.T) {
+	u8, i16 := backends.TensorType(backends.U8), backends.TensorType(backends.I16)
+	bf16, err := backends.NewTensor(nil, backends.BF16, []byte{0, 0})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, want string
+		in         backends.ValueType
+		given      string
+		named      bool
+	}{
+		{"plain tensors", "", u8, "in", true},
+		{"a type that another carries", "", backends.TensorType(backends.Bool), "in", true},
+		{"a type that none carries", "no tensors of I16", i16, "in", true},
+		{"a sequence", "tensors only", backends.SequenceType(u8), "in", true},
+		{"an input with a default", "default", u8, "with default", true},
+		{"a name with a comma", "commas", u8, "a,b", true},
+		{"BF16 in preview 1", "BF16", backends.TensorType(backends.BF16), "in", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l := &onnxcases.Loaded{
+				Model: &onnxdata.Model{Inputs: []backends.ValueInfo{{Name: "in", ValueType: tt.in}}, Initialized: map[string]bool{"with default": true}},
+				Sets:  []onnxcases.Set{{Inputs: []backends.NamedValue{{Name: tt.given, Value: bf16}}}},
+			}
+			got := (&viaGuest{named: tt.named}).cannot(l)
+			if (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {
+				t.Errorf("found %q, expected %q", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestOnnxRefuses(t *testing.T) {
 	for _, tt := range []struct {
 		name, want string
@@ -173,6 +245,8 @@ func TestOnnxRefuses(t *testing.T) {
 		{"a backend that is not there", "not in this build", []string{"onnx", "--backend", "abacus", "."}},
 		{"no backend", `"backend" not set`, []string{"onnx", "."}},
 		{"a folder without cases", "no case in this folder", []string{"onnx", "--backend", "echo", t.TempDir()}},
+		{"a guest that is not there", "--guest", []string{"onnx", "--backend", "echo", "--via", "guest", "--guest", "no.wasm", "."}},
+		{"a guest that is none", "--guest", []string{"onnx", "--backend", "echo", "--via", "guest", "--guest", "onnx.go", "."}},
 		{"another way to compute", "--via", []string{"onnx", "--backend", "echo", "--via", "mail", "."}},
 		{"a filter that is no expression", "--run", []string{"onnx", "--backend", "echo", "--run", "(", "."}},
 	} {
