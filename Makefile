@@ -18,7 +18,7 @@ runtime: build
 	bin/wasinn setup onnxruntime
 
 .PHONY: demo
-demo: runtime ## classify pictures in real guests with a real model
+demo: build ## classify pictures in real guests with a real model
 	$(GO) run ./testsuite/demo -wasinn bin/wasinn
 
 .PHONY: test

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/wasinn/wasinn/backends"
+	"github.com/wasinn/wasinn/backends/gorgonia"
 	"github.com/wasinn/wasinn/testsuite/echo"
 )
 
@@ -22,5 +23,15 @@ type underTest struct {
 func engines() []underTest {
 	return []underTest{
 		{"onnxruntime", func(t testing.TB) backends.Backend { return engine(t) }, func(echo.Case) string { return "" }},
+		{"gorgonia", openGorgonia, func(echo.Case) string { return "" }},
 	}
+}
+
+func openGorgonia(t testing.TB) backends.Backend {
+	t.Helper()
+	b, err := gorgonia.New(gorgonia.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }

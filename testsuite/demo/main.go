@@ -17,6 +17,9 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/wasinn/wasinn/backends/gorgonia"
+	"github.com/wasinn/wasinn/backends/onnxruntime"
 )
 
 const (
@@ -38,8 +41,11 @@ var guests = []guest{
 
 func main() {
 	wasinn := flag.String("wasinn", "bin/wasinn", "the `binary` to run")
-	backends := flag.String("backends", "onnxruntime", "engines to run on, separated by commas")
+	backends := flag.String("backends", "", "engines to run on, separated by `commas`; empty: gorgonia, and onnxruntime when it is here")
 	flag.Parse()
+	if *backends == "" {
+		*backends = engines()
+	}
 	ok, err := demo(context.Background(), *wasinn, strings.Split(*backends, ","))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
@@ -48,6 +54,16 @@ func main() {
 	if !ok {
 		os.Exit(1)
 	}
+}
+
+// engines are those that need no download: the one in pure Go, and ONNX Runtime where it
+// has been set up.
+func engines() string {
+	if _, _, err := onnxruntime.Locate(onnxruntime.Config{}); err != nil {
+		fmt.Fprintln(os.Stderr, "demo: without ONNX Runtime, which `bin/wasinn setup onnxruntime` gets")
+		return gorgonia.Name
+	}
+	return gorgonia.Name + "," + onnxruntime.Name
 }
 
 func demo(ctx context.Context, wasinn string, backends []string) (bool, error) {

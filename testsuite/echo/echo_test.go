@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/wasinn/wasinn/backends"
+	"github.com/wasinn/wasinn/backends/gorgonia"
 	"github.com/wasinn/wasinn/backends/onnxruntime"
 	"github.com/wasinn/wasinn/component/wasinn"
 	"github.com/wasinn/wasinn/graphreg"
@@ -25,6 +26,16 @@ var engines = []struct {
 	lacks func(c echo.Case) string
 }{
 	{"onnxruntime", openONNXRuntime, func(echo.Case) string { return "" }},
+	{"gorgonia", openGorgonia, func(echo.Case) string { return "" }},
+}
+
+func openGorgonia(t *testing.T) backends.Backend {
+	t.Helper()
+	b, err := gorgonia.New(gorgonia.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 func openONNXRuntime(t *testing.T) backends.Backend {
