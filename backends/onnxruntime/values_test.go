@@ -5,6 +5,7 @@ package onnxruntime
 import (
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"testing"
 
 	"github.com/wasinn/wasinn/backends"
@@ -100,10 +101,136 @@ func TestValuesLeaveNothingBehind(t *testing.T) {
 		}
 	}
 	turn(20)
+	debug.FreeOSMemory() // what Go keeps of its own copies is not looked for
 	before := residentBytes(t)
 	turn(200)
-	runtime.GC()
+	debug.FreeOSMemory()
 	if grown := residentBytes(t) - before; grown > 200<<20 {
 		t.Errorf("200 computations of 8 MB have left %d MB", grown>>20)
+	}
+}
+
+// mlModel is a model of one operator of ai.onnx.ml.
+func mlModel(node onnxtest.Node, in, out onnxtest.Value) []byte {
+	node.Domain, in.Name, out.Name = "ai.onnx.ml", "in", "out"
+	node.Inputs, node.Outputs = []string{"in"}, []string{"out"}
+	return onnxtest.Model{Domains: map[string]int64{"ai.onnx.ml": 1}, Graph: onnxtest.Graph{
+		Nodes: []onnxtest.Node{node}, Inputs: []onnxtest.Value{in}, Outputs: []onnxtest.Value{out}}}.Marshal()
+}
+
+func computeOne(t *testing.T, b *Backend, model []byte, in backends.Value) (backends.ValueInfo, backends.Value) {
+	t.Helper()
+	g, err := b.Load(t.Context(), [][]byte{model}, onnx(backends.LoadOptions{Values: true}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	c, err := g.NewContext(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	out, err := c.(backends.ValueComputer).ComputeValues(t.Context(), []backends.NamedValue{{Name: "in", Value: in}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g.(backends.ValueDescriber).OutputValues()[0], out[0].Value
+}
+
+func TestMapsGoInAndOut(t *testing.T) {
+	b := newBackend(t, Config{})
+	probabilities, err := backends.NewTensor([]uint32{2, 2}, backends.FP32, onnxtest.Floats(0.25, 0.75, 0.5, 0.5))
+	if err != nil {
+		t.Fatal(err)
+	}
+	zip := onnxtest.Node{Op: "ZipMap", Attrs: []onnxtest.Attr{onnxtest.StringsAttr("classlabels_strings", "yes", "no")}}
+	info, out := computeOne(t, b, mlModel(zip, onnxtest.Value{Type: onnxtest.Float, Shape: onnxtest.Dims("n", 2)},
+		onnxtest.Value{Kind: onnxtest.MapsKind, Key: onnxtest.String, Type: onnxtest.Float}), probabilities)
+	if got := info.ValueType.String(); got != "sequence(map(STRING, FP32*))" && got != "sequence(map(STRING, FP32[]))" {
+		t.Errorf("described as %s", got)
+	}
+	maps := out.(*backends.Sequence).Values()
+	first := maps[0].(*backends.Map)
+	if len(maps) != 2 || fmt.Sprint(first.Keys().Strings()) != "[no yes]" || string(first.Values().Data()) != string(onnxtest.Floats(0.75, 0.25)) {
+		t.Errorf("found %d maps, the first from %q to %x", len(maps), first.Keys().Strings(), first.Values().Data())
+	}
+
+	vectorize := onnxtest.Node{Op: "DictVectorizer", Attrs: []onnxtest.Attr{onnxtest.StringsAttr("string_vocabulary", "yes", "maybe", "no")}}
+	_, out = computeOne(t, b, mlModel(vectorize, onnxtest.Value{Kind: onnxtest.MapKind, Key: onnxtest.String, Type: onnxtest.Float},
+		onnxtest.Value{Type: onnxtest.Float}), first)
+	if got := out.(*backends.Tensor); string(got.Data()) != string(onnxtest.Floats(0.25, 0, 0.75)) {
+		t.Errorf("found %v %x", got.Dims(), got.Data())
+	}
+}
+
+// TestValuesOfUnusualTypes gives ONNX Runtime what it may refuse, never crash on.
+func TestValuesOfUnusualTypes(t *testing.T) {
+	b := newBackend(t, Config{})
+	u8 := backends.TensorType(backends.U8)
+	tensor, err := backends.NewTensor([]uint32{0, 3}, backends.U8, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := backends.NewTensor([]uint32{1}, backends.I64, make([]byte, 8))
+	if err != nil {
+		t.Fatal(err)
+	}
+	byteValue, err := backends.NewTensor([]uint32{1}, backends.U8, []byte{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	none, err := backends.NewOptional(u8, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	odd, err := backends.NewMap(key, byteValue)
+	if err != nil {
+		t.Fatal(err)
+	}
+	identity := func(v onnxtest.Value) []byte {
+		in, out := v, v
+		in.Name, out.Name = "in", "out"
+		return onnxtest.Model{Graph: onnxtest.Graph{
+			Nodes:  []onnxtest.Node{{Op: "Identity", Inputs: []string{"in"}, Outputs: []string{"out"}}},
+			Inputs: []onnxtest.Value{in}, Outputs: []onnxtest.Value{out}}}.Marshal()
+	}
+	for _, tt := range []struct {
+		name  string
+		model []byte
+		in    backends.Value
+		code  backends.Code // of the error
+	}{
+		{"an empty optional", identity(onnxtest.Value{Type: onnxtest.Uint8, Kind: onnxtest.OptionalKind}), none, backends.UnsupportedOperation},
+		{"a map to bytes", identity(onnxtest.Value{Type: onnxtest.Uint8, Kind: onnxtest.MapKind, Key: onnxtest.Int64}), odd, backends.InvalidEncoding},
+		{"a tensor without elements", identity(onnxtest.Value{Type: onnxtest.Uint8}), tensor, backends.Unknown},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			err := func() error {
+				g, err := b.Load(t.Context(), [][]byte{tt.model}, onnx(backends.LoadOptions{Values: true}))
+				if err != nil {
+					return err
+				}
+				defer g.Close()
+				c, err := g.NewContext(t.Context())
+				if err != nil {
+					return err
+				}
+				defer c.Close()
+				out, err := c.(backends.ValueComputer).ComputeValues(t.Context(), []backends.NamedValue{{Name: "in", Value: tt.in}})
+				if err == nil && fmt.Sprint(out[0].Value.ValueType()) != fmt.Sprint(tt.in.ValueType()) {
+					t.Errorf("found %s", out[0].Value.ValueType())
+				}
+				return err
+			}()
+			if tt.code == backends.Unknown {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			if code, detail := codeAndDetail(t, err); code != tt.code {
+				t.Errorf("%s: %s, expected %s", code, detail, tt.code)
+			}
+		})
 	}
 }

@@ -70,16 +70,20 @@ const (
 	TensorKind Kind = iota
 	SequenceKind
 	OptionalKind
+	MapKind  // from Value.Key
+	MapsKind // a sequence of maps
 )
 
-// Value declares an input or output (ValueInfoProto): a tensor, or a sequence
-// or optional of tensors.
+// Value declares an input or output (ValueInfoProto): a tensor, a sequence or
+// optional of tensors, or maps to them.
 type Value struct {
 	Name string
 	Type DataType
 	// Shape is nil when the rank is not declared, and empty for a scalar.
 	Shape []Dim
 	Kind  Kind
+	// Key is the type of a map's keys.
+	Key DataType
 }
 
 // Tensor is a constant (TensorProto), as an initializer or an attribute.
@@ -288,8 +292,11 @@ func (f Function) marshal() message {
 
 func (v Value) marshal() message {
 	t := message{}.bytes(1, v.tensorType())
+	if v.Kind == MapKind || v.Kind == MapsKind {
+		t = message{}.bytes(5, message{}.uint(1, uint64(v.Key)).bytes(2, t))
+	}
 	switch v.Kind {
-	case SequenceKind:
+	case SequenceKind, MapsKind:
 		t = message{}.bytes(4, message{}.bytes(1, t))
 	case OptionalKind:
 		t = message{}.bytes(9, message{}.bytes(1, t))
