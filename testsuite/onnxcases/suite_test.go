@@ -3,13 +3,19 @@ package onnxcases
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/wasinn/wasinn/backends"
+	"github.com/wasinn/wasinn/backends/gorgonia"
 	"github.com/wasinn/wasinn/backends/onnxruntime"
+	"github.com/wasinn/wasinn/internal/golden"
 	"github.com/wasinn/wasinn/internal/pkgfetch"
 )
 
@@ -20,16 +26,24 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestSuite runs ONNX's own cases on ONNX Runtime. What fails is listed with its
+// TestSuite runs ONNX's own cases on each engine. What fails is listed with its
 // reason in testdata; a case that fails and is not listed fails the test, and so
-// does one that is listed and passes.
+// does one that is listed and passes. With -update the lists are brought up to
+// date: the reasons of new lines are then to be worded.
 func TestSuite(t *testing.T) {
-	engine, err := onnxruntime.New(onnxruntime.Config{})
-	if err != nil {
-		t.Fatal(err)
+	for name, open := range map[string]func() (backends.Backend, error){
+		onnxruntime.Name: func() (backends.Backend, error) { return onnxruntime.New(onnxruntime.Config{}) },
+		gorgonia.Name:    func() (backends.Backend, error) { return gorgonia.New(gorgonia.Config{}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			engine, err := open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			needEngine(t, engine.(backends.Checker))
+			suite(t, engine, "testdata/"+name+".txt")
+		})
 	}
-	needEngine(t, engine)
-	suite(t, engine, "testdata/onnxruntime.txt")
 }
 
 // needEngine skips a test on a machine without ONNX Runtime, and fails it there
@@ -77,28 +91,60 @@ func suite(t *testing.T, engine backends.Backend, list string) {
 		t.Fatal(err)
 	}
 	by := Host(engine)
-	passed, known := 0, map[string]bool{}
+	failed := map[string]error{}
 	cases := officialCases(t)
 	for _, c := range cases {
+		if err := runCase(t.Context(), c, by); err != nil {
+			failed[c.Name] = err
+		}
+	}
+	t.Logf("%d of %d cases passed on %s", len(cases)-len(failed), len(cases), engine.Name())
+	if update.Value.String() == "true" {
+		bringUpToDate(t, list, expected, failed)
+		return
+	}
+	for name, err := range failed {
+		if _, listed := expected[name]; !listed {
+			t.Errorf("%s fails and is not listed: %v", name, err)
+		}
+	}
+	known := map[string]bool{}
+	for _, c := range cases {
 		known[c.Name] = true
-		listed, isListed := expected[c.Name]
-		err := runCase(t.Context(), c, by)
+	}
+	for name, listed := range expected {
 		switch {
-		case err != nil && !isListed:
-			t.Errorf("%s fails and is not listed: %v", c.Name, err)
-		case err == nil && isListed && !listed.Maybe:
-			t.Errorf("%s passes and is listed as failing: take it off the list", c.Name)
-		}
-		if err == nil {
-			passed++
-		}
-	}
-	for name := range expected {
-		if !known[name] {
+		case !known[name]:
 			t.Errorf("%s is listed, and there is no such case", name)
+		case failed[name] == nil && !listed.Maybe:
+			t.Errorf("%s passes and is listed as failing: run with -update to take it off the list", name)
 		}
 	}
-	t.Logf("%d of %d cases passed on %s", passed, len(cases), engine.Name())
+}
+
+var update = flag.Lookup("update") // of package golden
+
+// bringUpToDate takes the lines of cases that pass from a list, and adds lines
+// for others that fail.
+func bringUpToDate(t *testing.T, list string, expected Expected, failed map[string]error) {
+	t.Helper()
+	old, err := os.ReadFile(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept strings.Builder
+	for line := range strings.Lines(string(old)) {
+		name, _, _ := strings.Cut(line, ": ")
+		if listed, ok := expected[name]; !ok || listed.Maybe || failed[name] != nil {
+			kept.WriteString(line)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(failed)) {
+		if _, listed := expected[name]; !listed {
+			fmt.Fprintf(&kept, "%s: %s\n", name, strings.Join(strings.Fields(failed[name].Error()), " "))
+		}
+	}
+	golden.Equal(t, list, []byte(kept.String()))
 }
 
 // runCase runs a case for a minute at most.
