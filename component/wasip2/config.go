@@ -22,6 +22,8 @@
 // streamed with back-pressure, redirects are the guest's business, and the fields
 // of connections are the host's. The address that a name leads to is checked when it is
 // dialed. Fields, requests under way and bodies are limited.
+//
+// [NewHTTPHandler] makes an [net/http.Handler] of a component that answers requests.
 package wasip2
 
 import (

@@ -199,10 +199,3 @@ func (r *outgoingResponse) SetStatusCode(_ context.Context, s uint16) (unitResul
 	r.status = s
 	return unitResult{}, nil
 }
-
-// errNoIncoming is a trap: nothing incoming exists, so no guest can have it.
-var errNoIncoming = errors.New("this host serves no HTTP: there is no incoming request")
-
-func (httpHost) ResponseOutparamSet(context.Context, httptypes.ResponseOutparam, abi.Result[httptypes.OutgoingResponse, httptypes.ErrorCode]) error {
-	return errNoIncoming
-}

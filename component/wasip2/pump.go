@@ -97,6 +97,13 @@ func (p *pump) next() {
 	}
 }
 
+// ended tells whether the reader has come to its end.
+func (p *pump) ended() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err != nil
+}
+
 // drain passes over all that is still to be read: from now on the event is that
 // of the end.
 func (p *pump) drain() {

@@ -45,7 +45,11 @@ func AddToLinkerFunc(l *component.Linker, config func(*component.Store) (Config,
 		if err != nil {
 			return nil, err
 		}
-		return newHost(cfg)
+		h, err := newHost(cfg)
+		if x, ok := s.Value(servingKey{}).(*serving); ok && err == nil {
+			x.host = h
+		}
+		return h, err
 	})
 	return errors.Join(
 		environment.AddToLinker(l, give(slot, func(h *host) environment.Host { return environmentHost{h} })),
