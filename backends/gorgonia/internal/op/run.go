@@ -214,3 +214,10 @@ func (w *Weights) Disown(t *tensor.Tensor) {
 	defer w.mu.Unlock()
 	delete(w.own, t)
 }
+
+// Owns says whether a constant is the graph's own.
+func (w *Weights) Owns(t *tensor.Tensor) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.own[t]
+}

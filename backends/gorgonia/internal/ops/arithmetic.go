@@ -227,10 +227,28 @@ func singleRight(c code, dst, a []float32, s float32) {
 	case maximum:
 		vec.MaxScalar(dst, a, s)
 	default:
+		if c == raise && raiseFast(dst, a, s) {
+			return
+		}
 		for i := range dst {
 			dst[i] = float32(realOf(c, float64(a[i]), float64(s)))
 		}
 	}
+}
+
+// raiseFast raises to the exponents that models have, without logarithms.
+func raiseFast(dst, a []float32, exponent float32) bool {
+	switch exponent {
+	case 1:
+		copy(dst, a)
+	case 2:
+		vec.Mul(dst, a, a)
+	case -1:
+		vec.Reciprocal(dst, a)
+	default:
+		return false
+	}
+	return true
 }
 
 func singleLeft(c code, dst []float32, s float32, b []float32) {

@@ -442,9 +442,17 @@ func (c *compiler) foldable(s *step) bool {
 // fold computes a step now.
 func (c *compiler) fold(it item, s *step) error {
 	in := make([]*tensor.Tensor, len(s.in))
+	lasting := true // whether all inputs are the graph's own constants, and so the outputs are
 	for i, v := range s.in {
 		if v != nil {
 			in[i] = v.info.Const.(*tensor.Tensor)
+			lasting = lasting && c.graph.weights.Owns(in[i])
+		}
+	}
+	if lasting {
+		if out := c.graph.folded(it.node); out != nil {
+			c.bindConstants(it, out)
+			return nil
 		}
 	}
 	out := make([]*tensor.Tensor, len(it.node.Outputs))
@@ -466,12 +474,47 @@ func (c *compiler) fold(it item, s *step) error {
 	if err := runPlan(c.run, s.plan, in, out); err != nil {
 		return err
 	}
+	if lasting {
+		c.graph.keepFolded(it.node, out)
+	}
+	c.bindConstants(it, out)
+	return nil
+}
+
+// bindConstants gives a node's outputs their names.
+func (c *compiler) bindConstants(it item, out []*tensor.Tensor) {
 	for i, name := range it.node.Outputs {
 		if out[i] != nil {
 			c.env[it.frame.prefix+name] = &value{name: name, info: *op.InfoOf(out[i]), slot: -1}
 		}
 	}
-	return nil
+}
+
+// folded are the outputs of a node that was computed from the graph's own constants for
+// another program, or nil.
+func (g *Graph) folded(n *node) []*tensor.Tensor {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.folds[n]
+}
+
+// keepFolded makes constants of one program the graph's own, so that what operators make
+// of them is made once.
+func (g *Graph) keepFolded(n *node, out []*tensor.Tensor) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.folds[n] != nil {
+		return
+	}
+	if g.folds == nil {
+		g.folds = map[*node][]*tensor.Tensor{}
+	}
+	g.folds[n] = out
+	for _, t := range out {
+		if t != nil {
+			g.weights.Own(t)
+		}
+	}
 }
 
 // runPlan computes a plan outside of a stage.

@@ -56,6 +56,7 @@ type Graph struct {
 
 	mu       sync.Mutex
 	programs cache[*Program]
+	folds    map[*node][]*tensor.Tensor
 }
 
 // node is a node with its operator.
