@@ -84,6 +84,11 @@ conform: ## run the official component suite (SUITE=folder) and print the README
 	  $(GO) run ./cmd/conform wast $(SUITE) --markdown --expect testsuite/wast/testdata/expected-failures.txt; \
 	else echo "conform: there is no $(SUITE): make it with wasm-tools json-from-wast, or name another with SUITE="; fi
 
+.PHONY: conform-onnx
+conform-onnx: runtime ## run ONNX's own backend test cases on both engines and print the README's tables
+	$(GO) run ./cmd/conform onnx --backend onnxruntime --markdown --types --expect testsuite/onnxcases/testdata/onnxruntime.txt
+	$(GO) run ./cmd/conform onnx --backend gorgonia --markdown --types --expect testsuite/onnxcases/testdata/gorgonia.txt
+
 .PHONY: clean
 clean: ## remove what was built here
 	rm -rf bin

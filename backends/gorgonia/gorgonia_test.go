@@ -18,6 +18,7 @@ func TestTheEngineKeepsTheContract(t *testing.T) {
 				t.Fatal(err)
 			}
 			backendtest.Run(t, b)
+			t.Run("values", func(t *testing.T) { backendtest.RunValues(t, b) })
 		})
 	}
 }

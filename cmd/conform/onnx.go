@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"regexp"
 	"slices"
@@ -23,15 +24,17 @@ func onnxCommand() *cobra.Command {
 	var r onnxReport
 	var expect string
 	cmd := &cobra.Command{
-		Use:   "onnx --backend onnxruntime|gorgonia DIR",
+		Use:   "onnx --backend onnxruntime|gorgonia [DIR]",
 		Short: "Run every ONNX backend test case below DIR: folders with model.onnx and test_data_set_*",
 		Long: `Run every ONNX backend test case below DIR: folders with model.onnx and test_data_set_*.
+Without DIR, run those of ONNX 1.22's Python package, which pip gets (19 MB) unless it
+is in the cache.
 
 Cases run one after the other in one process. One that crashes it, or hangs, has
 failed, and another process goes on with the next. Outputs are compared with
 rtol 1e-3 and atol 1e-7, or what the case says; integers, booleans and strings
 exactly.`,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
 			if expect != "" {
@@ -39,7 +42,8 @@ exactly.`,
 					return err
 				}
 			}
-			o.dir, r.out = args[0], cmd.OutOrStdout()
+			o.from(args)
+			r.out = cmd.OutOrStdout()
 			if err := r.run(cmd.Context(), o); err != nil {
 				return err
 			}
@@ -70,13 +74,26 @@ func (o *onnxOptions) flags(cmd *cobra.Command) {
 	cmd.MarkFlagRequired("backend")
 }
 
+// from takes the folder of the cases from the arguments.
+func (o *onnxOptions) from(args []string) {
+	if len(args) > 0 {
+		o.dir = args[0]
+	}
+}
+
 // cases are the cases to run; every process finds the same.
-func (o *onnxOptions) cases() ([]*onnxcases.Case, error) {
+func (o *onnxOptions) cases(ctx context.Context) ([]*onnxcases.Case, error) {
 	filter, err := regexp.Compile(o.filter)
 	if err != nil {
 		return nil, fmt.Errorf("--run: %w", err)
 	}
-	cases, err := onnxcases.Find(os.DirFS(o.dir), o.dir)
+	var root fs.FS
+	if o.dir != "" {
+		root = os.DirFS(o.dir)
+	} else if root, _, err = onnxcases.Official(ctx); err != nil { // closed by the end of the process
+		return nil, err
+	}
+	cases, err := onnxcases.Find(root, o.dir)
 	if err != nil {
 		return nil, err
 	}
@@ -131,12 +148,12 @@ func (r *onnxReport) run(ctx context.Context, o onnxOptions) error {
 	if _, err := o.loader(ctx); err != nil {
 		return err
 	}
-	found, err := o.cases()
+	found, err := o.cases(ctx)
 	if err != nil {
 		return err
 	}
 	if len(found) == 0 {
-		return fmt.Errorf("there is no case in this folder: a case has model.onnx and test_data_set_0")
+		return fmt.Errorf("there is no such case: a case is a folder with model.onnx and test_data_set_0")
 	}
 	cases := described(found)
 	r.byOperator, r.byType = map[string]*count{}, map[string]*count{}
@@ -312,7 +329,10 @@ func (t *table) end() {
 func (o onnxOptions) worker(from int) worker {
 	args := []string{"onnx-worker", "--backend", o.backend, "--via", o.via, "--guest", o.guest, "--run", o.filter,
 		"--timeout", o.timeout.String(), "--from", fmt.Sprint(from)}
-	return worker{args: append(args, "--", o.dir), env: engineEnvironment, timeout: o.timeout}
+	if o.dir != "" {
+		args = append(args, "--", o.dir)
+	}
+	return worker{args: args, env: engineEnvironment, timeout: o.timeout}
 }
 
 // onnxWorkerCommand runs cases in a process of its own.
@@ -320,9 +340,9 @@ func onnxWorkerCommand() *cobra.Command {
 	var o onnxOptions
 	var from int
 	cmd := &cobra.Command{
-		Use: "onnx-worker DIR", Args: cobra.ExactArgs(1), Hidden: true,
+		Use: "onnx-worker [DIR]", Args: cobra.MaximumNArgs(1), Hidden: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.dir = args[0]
+			o.from(args)
 			return o.work(cmd.Context(), cmd.OutOrStdout(), from)
 		},
 	}
@@ -336,7 +356,7 @@ func (o onnxOptions) work(ctx context.Context, out io.Writer, from int) error {
 	if err != nil {
 		return err
 	}
-	cases, err := o.cases()
+	cases, err := o.cases(ctx)
 	if err != nil {
 		return err
 	}

@@ -244,7 +244,7 @@ func TestOnnxRefuses(t *testing.T) {
 	}{
 		{"a backend that is not there", "not in this build", []string{"onnx", "--backend", "abacus", "."}},
 		{"no backend", `"backend" not set`, []string{"onnx", "."}},
-		{"a folder without cases", "no case in this folder", []string{"onnx", "--backend", "echo", t.TempDir()}},
+		{"a folder without cases", "there is no such case", []string{"onnx", "--backend", "echo", t.TempDir()}},
 		{"a guest that is not there", "--guest", []string{"onnx", "--backend", "echo", "--via", "guest", "--guest", "no.wasm", "."}},
 		{"a guest that is none", "--guest", []string{"onnx", "--backend", "echo", "--via", "guest", "--guest", "onnx.go", "."}},
 		{"another way to compute", "--via", []string{"onnx", "--backend", "echo", "--via", "mail", "."}},

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +18,7 @@ import (
 	"github.com/wasinn/wasinn/backends/gorgonia"
 	"github.com/wasinn/wasinn/backends/onnxruntime"
 	"github.com/wasinn/wasinn/internal/golden"
+	"github.com/wasinn/wasinn/internal/onnxtest"
 	"github.com/wasinn/wasinn/internal/pkgfetch"
 )
 
@@ -31,6 +34,11 @@ func TestMain(m *testing.M) {
 // does one that is listed and passes. With -update the lists are brought up to
 // date: the reasons of new lines are then to be worded.
 func TestSuite(t *testing.T) {
+	onEngines(t, func(t *testing.T, engine backends.Backend) { suite(t, engine, "testdata/"+engine.Name()+".txt") })
+}
+
+// onEngines runs a test on each engine.
+func onEngines(t *testing.T, test func(t *testing.T, engine backends.Backend)) {
 	for name, open := range map[string]func() (backends.Backend, error){
 		onnxruntime.Name: func() (backends.Backend, error) { return onnxruntime.New(onnxruntime.Config{}) },
 		gorgonia.Name:    func() (backends.Backend, error) { return gorgonia.New(gorgonia.Config{}) },
@@ -41,9 +49,58 @@ func TestSuite(t *testing.T) {
 				t.Fatal(err)
 			}
 			needEngine(t, engine.(backends.Checker))
-			suite(t, engine, "testdata/"+name+".txt")
+			test(t, engine)
 		})
 	}
+}
+
+// TestDataInOtherFiles runs a case whose model has its weights in a file beside
+// it, and whose data sets are two.
+func TestDataInOtherFiles(t *testing.T) {
+	proto := func(vs ...float32) []byte { // a TensorProto of float[2]
+		return append([]byte{1 << 3, 2, 2 << 3, 1, 9<<3 | 2, 8}, onnxtest.Floats(vs...)...)
+	}
+	files := map[string][]byte{
+		"model.onnx": onnxtest.External("w.bin"), "w.bin": onnxtest.Floats(10, 20),
+		"test_data_set_0/input_0.pb": proto(1, 2), "test_data_set_0/output_0.pb": proto(11, 22),
+		"test_data_set_1/input_0.pb": proto(3, 4), "test_data_set_1/output_0.pb": proto(13, 24),
+	}
+	dir := filepath.Join(t.TempDir(), "test_external")
+	for name, content := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	onEngines(t, func(t *testing.T, engine backends.Backend) {
+		run := func(dir string, root fs.FS) error {
+			cases, err := Find(root, dir)
+			if err != nil || len(cases) != 1 {
+				t.Fatalf("found %d cases, %v", len(cases), err)
+			}
+			return runCase(t.Context(), cases[0], Host(engine))
+		}
+		if err := run(dir, os.DirFS(dir)); err != nil {
+			t.Errorf("the case itself for a folder: %v", err)
+		}
+		if err := run(filepath.Dir(dir), os.DirFS(filepath.Dir(dir))); err != nil {
+			t.Errorf("the folder above: %v", err)
+		}
+		if err := run("", os.DirFS(dir)); err == nil || !strings.Contains(err.Error(), "w.bin") {
+			t.Errorf("files that are not on the disk: %v", err)
+		}
+		second := filepath.Join(dir, "test_data_set_1/output_0.pb")
+		if err := os.WriteFile(second, proto(13, 25), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		defer os.WriteFile(second, files["test_data_set_1/output_0.pb"], 0o644)
+		if err := run(dir, os.DirFS(dir)); err == nil || !strings.HasPrefix(err.Error(), "test_data_set_1: output") {
+			t.Errorf("a second data set that differs: %v", err)
+		}
+	})
 }
 
 // needEngine skips a test on a machine without ONNX Runtime, and fails it there
