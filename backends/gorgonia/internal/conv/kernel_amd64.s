@@ -2890,9 +2890,9 @@ row3:
 limits:
 	VBROADCASTSS 76(AX), Z10
 	VBROADCASTSS 80(AX), Z11
-	MOVQ         R12, R8
 	VMAXPS       Z9, Z10, Z9
 	VMINPS       Z9, Z11, Z9
+	MOVQ         R12, R8
 	VMOVUPS      Z9, K1, (R8)
 	ADDQ         $0x00000040, R9
 	ADDQ         $0x40, R12
@@ -3003,13 +3003,13 @@ row4:
 limits:
 	VBROADCASTSS 76(AX), Z11
 	VBROADCASTSS 80(AX), Z12
-	MOVQ         R12, R8
 	VMAXPS       Z9, Z11, Z9
 	VMINPS       Z9, Z12, Z9
-	VMOVUPS      Z9, K1, (R8)
-	ADDQ         BX, R8
 	VMAXPS       Z10, Z11, Z10
 	VMINPS       Z10, Z12, Z10
+	MOVQ         R12, R8
+	VMOVUPS      Z9, K1, (R8)
+	ADDQ         BX, R8
 	VMOVUPS      Z10, K1, (R8)
 	ADDQ         $0x00000040, R9
 	ADDQ         $0x40, R12
@@ -3142,17 +3142,17 @@ row5:
 limits:
 	VBROADCASTSS 76(AX), Z12
 	VBROADCASTSS 80(AX), Z13
-	MOVQ         R12, R8
 	VMAXPS       Z9, Z12, Z9
 	VMINPS       Z9, Z13, Z9
-	VMOVUPS      Z9, K1, (R8)
-	ADDQ         BX, R8
 	VMAXPS       Z10, Z12, Z10
 	VMINPS       Z10, Z13, Z10
-	VMOVUPS      Z10, K1, (R8)
-	ADDQ         BX, R8
 	VMAXPS       Z11, Z12, Z11
 	VMINPS       Z11, Z13, Z11
+	MOVQ         R12, R8
+	VMOVUPS      Z9, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS      Z10, K1, (R8)
+	ADDQ         BX, R8
 	VMOVUPS      Z11, K1, (R8)
 	ADDQ         $0x00000040, R9
 	ADDQ         $0x40, R12
@@ -3307,21 +3307,21 @@ row6:
 limits:
 	VBROADCASTSS 76(AX), Z13
 	VBROADCASTSS 80(AX), Z14
-	MOVQ         R12, R8
 	VMAXPS       Z9, Z13, Z9
 	VMINPS       Z9, Z14, Z9
-	VMOVUPS      Z9, K1, (R8)
-	ADDQ         BX, R8
 	VMAXPS       Z10, Z13, Z10
 	VMINPS       Z10, Z14, Z10
-	VMOVUPS      Z10, K1, (R8)
-	ADDQ         BX, R8
 	VMAXPS       Z11, Z13, Z11
 	VMINPS       Z11, Z14, Z11
-	VMOVUPS      Z11, K1, (R8)
-	ADDQ         BX, R8
 	VMAXPS       Z12, Z13, Z12
 	VMINPS       Z12, Z14, Z12
+	MOVQ         R12, R8
+	VMOVUPS      Z9, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS      Z10, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS      Z11, K1, (R8)
+	ADDQ         BX, R8
 	VMOVUPS      Z12, K1, (R8)
 	ADDQ         $0x00000040, R9
 	ADDQ         $0x40, R12
@@ -3435,9 +3435,9 @@ row3:
 limits:
 	VBROADCASTSS 76(AX), Z13
 	VBROADCASTSS 80(AX), Z14
-	MOVQ         R12, R8
 	VMAXPS       Z12, Z13, Z12
 	VMINPS       Z12, Z14, Z12
+	MOVQ         R12, R8
 	VMOVUPS      Z12, K1, (R8)
 	ADDQ         $0x00000080, R9
 	ADDQ         $0x40, R12
@@ -3643,13 +3643,13 @@ row5:
 limits:
 	VBROADCASTSS 76(AX), Z14
 	VBROADCASTSS 80(AX), Z15
-	MOVQ         R12, R8
 	VMAXPS       Z12, Z14, Z12
 	VMINPS       Z12, Z15, Z12
-	VMOVUPS      Z12, K1, (R8)
-	ADDQ         BX, R8
 	VMAXPS       Z13, Z14, Z13
 	VMINPS       Z13, Z15, Z13
+	MOVQ         R12, R8
+	VMOVUPS      Z12, K1, (R8)
+	ADDQ         BX, R8
 	VMOVUPS      Z13, K1, (R8)
 	ADDQ         $0x00000080, R9
 	ADDQ         $0x40, R12
@@ -3843,17 +3843,17 @@ row7:
 limits:
 	VBROADCASTSS 76(AX), Z15
 	VBROADCASTSS 80(AX), Z16
-	MOVQ         R12, R8
 	VMAXPS       Z12, Z15, Z12
 	VMINPS       Z12, Z16, Z12
-	VMOVUPS      Z12, K1, (R8)
-	ADDQ         BX, R8
 	VMAXPS       Z13, Z15, Z13
 	VMINPS       Z13, Z16, Z13
-	VMOVUPS      Z13, K1, (R8)
-	ADDQ         BX, R8
 	VMAXPS       Z14, Z15, Z14
 	VMINPS       Z14, Z16, Z14
+	MOVQ         R12, R8
+	VMOVUPS      Z12, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS      Z13, K1, (R8)
+	ADDQ         BX, R8
 	VMOVUPS      Z14, K1, (R8)
 	ADDQ         $0x00000080, R9
 	ADDQ         $0x40, R12
@@ -4089,21 +4089,21 @@ row9:
 limits:
 	VBROADCASTSS 76(AX), Z16
 	VBROADCASTSS 80(AX), Z17
-	MOVQ         R12, R8
 	VMAXPS       Z12, Z16, Z12
 	VMINPS       Z12, Z17, Z12
-	VMOVUPS      Z12, K1, (R8)
-	ADDQ         BX, R8
 	VMAXPS       Z13, Z16, Z13
 	VMINPS       Z13, Z17, Z13
-	VMOVUPS      Z13, K1, (R8)
-	ADDQ         BX, R8
 	VMAXPS       Z14, Z16, Z14
 	VMINPS       Z14, Z17, Z14
-	VMOVUPS      Z14, K1, (R8)
-	ADDQ         BX, R8
 	VMAXPS       Z15, Z16, Z15
 	VMINPS       Z15, Z17, Z15
+	MOVQ         R12, R8
+	VMOVUPS      Z12, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS      Z13, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS      Z14, K1, (R8)
+	ADDQ         BX, R8
 	VMOVUPS      Z15, K1, (R8)
 	ADDQ         $0x00000080, R9
 	ADDQ         $0x40, R12
@@ -4187,19 +4187,28 @@ row3:
 limits:
 	VBROADCASTSS 76(AX), Y1
 	VBROADCASTSS 80(AX), Y2
-	MOVQ         R13, R9
 	VMAXPS       Y3, Y1, Y3
 	VMINPS       Y3, Y2, Y3
-	VMASKMOVPS   Y3, Y0, (R9)
-	ADDQ         $0x00000020, R10
-	ADDQ         $0x20, R13
-	ADDQ         $0x00000100, R11
-	DECQ         R12
-	JNE          strip
-	ADDQ         $0x18, DX
-	ADDQ         SI, BX
-	DECQ         DI
-	JNE          block
+	CMPQ         R12, $0x01
+	JE           last
+	MOVQ         R13, R9
+	VMOVUPS      Y3, (R9)
+	JMP          stored
+
+last:
+	MOVQ       R13, R9
+	VMASKMOVPS Y3, Y0, (R9)
+
+stored:
+	ADDQ $0x00000020, R10
+	ADDQ $0x20, R13
+	ADDQ $0x00000100, R11
+	DECQ R12
+	JNE  strip
+	ADDQ $0x18, DX
+	ADDQ SI, BX
+	DECQ DI
+	JNE  block
 	VZEROUPPER
 	RET
 
@@ -4291,24 +4300,35 @@ row4:
 limits:
 	VBROADCASTSS 76(AX), Y1
 	VBROADCASTSS 80(AX), Y2
-	MOVQ         R13, R9
 	VMAXPS       Y3, Y1, Y3
 	VMINPS       Y3, Y2, Y3
-	VMASKMOVPS   Y3, Y0, (R9)
-	ADDQ         SI, R9
 	VMAXPS       Y4, Y1, Y4
 	VMINPS       Y4, Y2, Y4
-	VMASKMOVPS   Y4, Y0, (R9)
-	ADDQ         $0x00000020, R10
-	ADDQ         $0x20, R13
-	ADDQ         $0x00000100, R11
-	DECQ         R12
-	JNE          strip
-	ADDQ         $0x20, DX
-	ADDQ         SI, BX
-	ADDQ         SI, BX
-	DECQ         DI
-	JNE          block
+	CMPQ         R12, $0x01
+	JE           last
+	MOVQ         R13, R9
+	VMOVUPS      Y3, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Y4, (R9)
+	JMP          stored
+
+last:
+	MOVQ       R13, R9
+	VMASKMOVPS Y3, Y0, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y4, Y0, (R9)
+
+stored:
+	ADDQ $0x00000020, R10
+	ADDQ $0x20, R13
+	ADDQ $0x00000100, R11
+	DECQ R12
+	JNE  strip
+	ADDQ $0x20, DX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	DECQ DI
+	JNE  block
 	VZEROUPPER
 	RET
 
@@ -4421,29 +4441,42 @@ row5:
 limits:
 	VBROADCASTSS 76(AX), Y1
 	VBROADCASTSS 80(AX), Y2
-	MOVQ         R13, R9
 	VMAXPS       Y3, Y1, Y3
 	VMINPS       Y3, Y2, Y3
-	VMASKMOVPS   Y3, Y0, (R9)
-	ADDQ         SI, R9
 	VMAXPS       Y4, Y1, Y4
 	VMINPS       Y4, Y2, Y4
-	VMASKMOVPS   Y4, Y0, (R9)
-	ADDQ         SI, R9
 	VMAXPS       Y5, Y1, Y5
 	VMINPS       Y5, Y2, Y5
-	VMASKMOVPS   Y5, Y0, (R9)
-	ADDQ         $0x00000020, R10
-	ADDQ         $0x20, R13
-	ADDQ         $0x00000100, R11
-	DECQ         R12
-	JNE          strip
-	ADDQ         $0x28, DX
-	ADDQ         SI, BX
-	ADDQ         SI, BX
-	ADDQ         SI, BX
-	DECQ         DI
-	JNE          block
+	CMPQ         R12, $0x01
+	JE           last
+	MOVQ         R13, R9
+	VMOVUPS      Y3, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Y5, (R9)
+	JMP          stored
+
+last:
+	MOVQ       R13, R9
+	VMASKMOVPS Y3, Y0, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y4, Y0, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y5, Y0, (R9)
+
+stored:
+	ADDQ $0x00000020, R10
+	ADDQ $0x20, R13
+	ADDQ $0x00000100, R11
+	DECQ R12
+	JNE  strip
+	ADDQ $0x28, DX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	DECQ DI
+	JNE  block
 	VZEROUPPER
 	RET
 
@@ -4577,34 +4610,49 @@ row6:
 limits:
 	VBROADCASTSS 76(AX), Y1
 	VBROADCASTSS 80(AX), Y2
-	MOVQ         R13, R9
 	VMAXPS       Y3, Y1, Y3
 	VMINPS       Y3, Y2, Y3
-	VMASKMOVPS   Y3, Y0, (R9)
-	ADDQ         SI, R9
 	VMAXPS       Y4, Y1, Y4
 	VMINPS       Y4, Y2, Y4
-	VMASKMOVPS   Y4, Y0, (R9)
-	ADDQ         SI, R9
 	VMAXPS       Y5, Y1, Y5
 	VMINPS       Y5, Y2, Y5
-	VMASKMOVPS   Y5, Y0, (R9)
-	ADDQ         SI, R9
 	VMAXPS       Y6, Y1, Y6
 	VMINPS       Y6, Y2, Y6
-	VMASKMOVPS   Y6, Y0, (R9)
-	ADDQ         $0x00000020, R10
-	ADDQ         $0x20, R13
-	ADDQ         $0x00000100, R11
-	DECQ         R12
-	JNE          strip
-	ADDQ         $0x30, DX
-	ADDQ         SI, BX
-	ADDQ         SI, BX
-	ADDQ         SI, BX
-	ADDQ         SI, BX
-	DECQ         DI
-	JNE          block
+	CMPQ         R12, $0x01
+	JE           last
+	MOVQ         R13, R9
+	VMOVUPS      Y3, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Y5, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Y6, (R9)
+	JMP          stored
+
+last:
+	MOVQ       R13, R9
+	VMASKMOVPS Y3, Y0, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y4, Y0, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y5, Y0, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y6, Y0, (R9)
+
+stored:
+	ADDQ $0x00000020, R10
+	ADDQ $0x20, R13
+	ADDQ $0x00000100, R11
+	DECQ R12
+	JNE  strip
+	ADDQ $0x30, DX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	DECQ DI
+	JNE  block
 	VZEROUPPER
 	RET
 
@@ -4697,19 +4745,28 @@ row3:
 limits:
 	VBROADCASTSS 76(AX), Y1
 	VBROADCASTSS 80(AX), Y2
-	MOVQ         R13, R9
 	VMAXPS       Y4, Y1, Y4
 	VMINPS       Y4, Y2, Y4
-	VMASKMOVPS   Y4, Y0, (R9)
-	ADDQ         $0x00000040, R10
-	ADDQ         $0x20, R13
-	ADDQ         $0x00000100, R11
-	DECQ         R12
-	JNE          strip
-	ADDQ         $0x18, DX
-	ADDQ         SI, BX
-	DECQ         DI
-	JNE          block
+	CMPQ         R12, $0x01
+	JE           last
+	MOVQ         R13, R9
+	VMOVUPS      Y4, (R9)
+	JMP          stored
+
+last:
+	MOVQ       R13, R9
+	VMASKMOVPS Y4, Y0, (R9)
+
+stored:
+	ADDQ $0x00000040, R10
+	ADDQ $0x20, R13
+	ADDQ $0x00000100, R11
+	DECQ R12
+	JNE  strip
+	ADDQ $0x18, DX
+	ADDQ SI, BX
+	DECQ DI
+	JNE  block
 	VZEROUPPER
 	RET
 
@@ -4845,24 +4902,35 @@ row5:
 limits:
 	VBROADCASTSS 76(AX), Y1
 	VBROADCASTSS 80(AX), Y2
-	MOVQ         R13, R9
 	VMAXPS       Y4, Y1, Y4
 	VMINPS       Y4, Y2, Y4
-	VMASKMOVPS   Y4, Y0, (R9)
-	ADDQ         SI, R9
 	VMAXPS       Y5, Y1, Y5
 	VMINPS       Y5, Y2, Y5
-	VMASKMOVPS   Y5, Y0, (R9)
-	ADDQ         $0x00000040, R10
-	ADDQ         $0x20, R13
-	ADDQ         $0x00000100, R11
-	DECQ         R12
-	JNE          strip
-	ADDQ         $0x28, DX
-	ADDQ         SI, BX
-	ADDQ         SI, BX
-	DECQ         DI
-	JNE          block
+	CMPQ         R12, $0x01
+	JE           last
+	MOVQ         R13, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Y5, (R9)
+	JMP          stored
+
+last:
+	MOVQ       R13, R9
+	VMASKMOVPS Y4, Y0, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y5, Y0, (R9)
+
+stored:
+	ADDQ $0x00000040, R10
+	ADDQ $0x20, R13
+	ADDQ $0x00000100, R11
+	DECQ R12
+	JNE  strip
+	ADDQ $0x28, DX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	DECQ DI
+	JNE  block
 	VZEROUPPER
 	RET
 
@@ -5041,29 +5109,42 @@ row7:
 limits:
 	VBROADCASTSS 76(AX), Y1
 	VBROADCASTSS 80(AX), Y2
-	MOVQ         R13, R9
 	VMAXPS       Y4, Y1, Y4
 	VMINPS       Y4, Y2, Y4
-	VMASKMOVPS   Y4, Y0, (R9)
-	ADDQ         SI, R9
 	VMAXPS       Y5, Y1, Y5
 	VMINPS       Y5, Y2, Y5
-	VMASKMOVPS   Y5, Y0, (R9)
-	ADDQ         SI, R9
 	VMAXPS       Y6, Y1, Y6
 	VMINPS       Y6, Y2, Y6
-	VMASKMOVPS   Y6, Y0, (R9)
-	ADDQ         $0x00000040, R10
-	ADDQ         $0x20, R13
-	ADDQ         $0x00000100, R11
-	DECQ         R12
-	JNE          strip
-	ADDQ         $0x38, DX
-	ADDQ         SI, BX
-	ADDQ         SI, BX
-	ADDQ         SI, BX
-	DECQ         DI
-	JNE          block
+	CMPQ         R12, $0x01
+	JE           last
+	MOVQ         R13, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Y5, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Y6, (R9)
+	JMP          stored
+
+last:
+	MOVQ       R13, R9
+	VMASKMOVPS Y4, Y0, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y5, Y0, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y6, Y0, (R9)
+
+stored:
+	ADDQ $0x00000040, R10
+	ADDQ $0x20, R13
+	ADDQ $0x00000100, R11
+	DECQ R12
+	JNE  strip
+	ADDQ $0x38, DX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	DECQ DI
+	JNE  block
 	VZEROUPPER
 	RET
 
@@ -5285,34 +5366,49 @@ row9:
 limits:
 	VBROADCASTSS 76(AX), Y1
 	VBROADCASTSS 80(AX), Y2
-	MOVQ         R13, R9
 	VMAXPS       Y4, Y1, Y4
 	VMINPS       Y4, Y2, Y4
-	VMASKMOVPS   Y4, Y0, (R9)
-	ADDQ         SI, R9
 	VMAXPS       Y5, Y1, Y5
 	VMINPS       Y5, Y2, Y5
-	VMASKMOVPS   Y5, Y0, (R9)
-	ADDQ         SI, R9
 	VMAXPS       Y6, Y1, Y6
 	VMINPS       Y6, Y2, Y6
-	VMASKMOVPS   Y6, Y0, (R9)
-	ADDQ         SI, R9
 	VMAXPS       Y7, Y1, Y7
 	VMINPS       Y7, Y2, Y7
-	VMASKMOVPS   Y7, Y0, (R9)
-	ADDQ         $0x00000040, R10
-	ADDQ         $0x20, R13
-	ADDQ         $0x00000100, R11
-	DECQ         R12
-	JNE          strip
-	ADDQ         $0x48, DX
-	ADDQ         SI, BX
-	ADDQ         SI, BX
-	ADDQ         SI, BX
-	ADDQ         SI, BX
-	DECQ         DI
-	JNE          block
+	CMPQ         R12, $0x01
+	JE           last
+	MOVQ         R13, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Y5, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Y6, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Y7, (R9)
+	JMP          stored
+
+last:
+	MOVQ       R13, R9
+	VMASKMOVPS Y4, Y0, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y5, Y0, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y6, Y0, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y7, Y0, (R9)
+
+stored:
+	ADDQ $0x00000040, R10
+	ADDQ $0x20, R13
+	ADDQ $0x00000100, R11
+	DECQ R12
+	JNE  strip
+	ADDQ $0x48, DX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	DECQ DI
+	JNE  block
 	VZEROUPPER
 	RET
 
@@ -5452,9 +5548,9 @@ row5:
 limits:
 	VBROADCASTSS 76(AX), Z26
 	VBROADCASTSS 80(AX), Z27
-	MOVQ         R12, R8
 	VMAXPS       Z25, Z26, Z25
 	VMINPS       Z25, Z27, Z25
+	MOVQ         R12, R8
 	VMOVUPS      Z25, K1, (R8)
 	ADDQ         $0x00000040, R9
 	ADDQ         $0x40, R12
@@ -5643,13 +5739,13 @@ row6:
 limits:
 	VBROADCASTSS 76(AX), Z27
 	VBROADCASTSS 80(AX), Z28
-	MOVQ         R12, R8
 	VMAXPS       Z25, Z27, Z25
 	VMINPS       Z25, Z28, Z25
-	VMOVUPS      Z25, K1, (R8)
-	ADDQ         BX, R8
 	VMAXPS       Z26, Z27, Z26
 	VMINPS       Z26, Z28, Z26
+	MOVQ         R12, R8
+	VMOVUPS      Z25, K1, (R8)
+	ADDQ         BX, R8
 	VMOVUPS      Z26, K1, (R8)
 	ADDQ         $0x00000040, R9
 	ADDQ         $0x40, R12
@@ -5878,17 +5974,17 @@ row7:
 limits:
 	VBROADCASTSS 76(AX), Z28
 	VBROADCASTSS 80(AX), Z29
-	MOVQ         R12, R8
 	VMAXPS       Z25, Z28, Z25
 	VMINPS       Z25, Z29, Z25
-	VMOVUPS      Z25, K1, (R8)
-	ADDQ         BX, R8
 	VMAXPS       Z26, Z28, Z26
 	VMINPS       Z26, Z29, Z26
-	VMOVUPS      Z26, K1, (R8)
-	ADDQ         BX, R8
 	VMAXPS       Z27, Z28, Z27
 	VMINPS       Z27, Z29, Z27
+	MOVQ         R12, R8
+	VMOVUPS      Z25, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS      Z26, K1, (R8)
+	ADDQ         BX, R8
 	VMOVUPS      Z27, K1, (R8)
 	ADDQ         $0x00000040, R9
 	ADDQ         $0x40, R12
@@ -6157,21 +6253,21 @@ row8:
 limits:
 	VBROADCASTSS 76(AX), Z29
 	VBROADCASTSS 80(AX), Z30
-	MOVQ         R12, R8
 	VMAXPS       Z25, Z29, Z25
 	VMINPS       Z25, Z30, Z25
-	VMOVUPS      Z25, K1, (R8)
-	ADDQ         BX, R8
 	VMAXPS       Z26, Z29, Z26
 	VMINPS       Z26, Z30, Z26
-	VMOVUPS      Z26, K1, (R8)
-	ADDQ         BX, R8
 	VMAXPS       Z27, Z29, Z27
 	VMINPS       Z27, Z30, Z27
-	VMOVUPS      Z27, K1, (R8)
-	ADDQ         BX, R8
 	VMAXPS       Z28, Z29, Z28
 	VMINPS       Z28, Z30, Z28
+	MOVQ         R12, R8
+	VMOVUPS      Z25, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS      Z26, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS      Z27, K1, (R8)
+	ADDQ         BX, R8
 	VMOVUPS      Z28, K1, (R8)
 	ADDQ         $0x00000040, R9
 	ADDQ         $0x40, R12
@@ -6342,9 +6438,9 @@ row5:
 limits:
 	VBROADCASTSS 76(AX), Z6
 	VBROADCASTSS 80(AX), Z7
-	MOVQ         R13, R9
 	VMAXPS       Z5, Z6, Z5
 	VMINPS       Z5, Z7, Z5
+	MOVQ         R13, R9
 	VMOVUPS      Z5, K1, (R9)
 	ADDQ         $0x00000080, R10
 	ADDQ         $0x40, R13
@@ -6613,13 +6709,13 @@ row7:
 limits:
 	VBROADCASTSS 76(AX), Z7
 	VBROADCASTSS 80(AX), Z8
-	MOVQ         R13, R9
 	VMAXPS       Z5, Z7, Z5
 	VMINPS       Z5, Z8, Z5
-	VMOVUPS      Z5, K1, (R9)
-	ADDQ         SI, R9
 	VMAXPS       Z6, Z7, Z6
 	VMINPS       Z6, Z8, Z6
+	MOVQ         R13, R9
+	VMOVUPS      Z5, K1, (R9)
+	ADDQ         SI, R9
 	VMOVUPS      Z6, K1, (R9)
 	ADDQ         $0x00000080, R10
 	ADDQ         $0x40, R13
@@ -6918,17 +7014,17 @@ row9:
 limits:
 	VBROADCASTSS 76(AX), Z8
 	VBROADCASTSS 80(AX), Z9
-	MOVQ         R13, R9
 	VMAXPS       Z5, Z8, Z5
 	VMINPS       Z5, Z9, Z5
-	VMOVUPS      Z5, K1, (R9)
-	ADDQ         SI, R9
 	VMAXPS       Z6, Z8, Z6
 	VMINPS       Z6, Z9, Z6
-	VMOVUPS      Z6, K1, (R9)
-	ADDQ         SI, R9
 	VMAXPS       Z7, Z8, Z7
 	VMINPS       Z7, Z9, Z7
+	MOVQ         R13, R9
+	VMOVUPS      Z5, K1, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Z6, K1, (R9)
+	ADDQ         SI, R9
 	VMOVUPS      Z7, K1, (R9)
 	ADDQ         $0x00000080, R10
 	ADDQ         $0x40, R13
@@ -7293,21 +7389,21 @@ row11:
 limits:
 	VBROADCASTSS 76(AX), Z9
 	VBROADCASTSS 80(AX), Z10
-	MOVQ         R13, R9
 	VMAXPS       Z5, Z9, Z5
 	VMINPS       Z5, Z10, Z5
-	VMOVUPS      Z5, K1, (R9)
-	ADDQ         SI, R9
 	VMAXPS       Z6, Z9, Z6
 	VMINPS       Z6, Z10, Z6
-	VMOVUPS      Z6, K1, (R9)
-	ADDQ         SI, R9
 	VMAXPS       Z7, Z9, Z7
 	VMINPS       Z7, Z10, Z7
-	VMOVUPS      Z7, K1, (R9)
-	ADDQ         SI, R9
 	VMAXPS       Z8, Z9, Z8
 	VMINPS       Z8, Z10, Z8
+	MOVQ         R13, R9
+	VMOVUPS      Z5, K1, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Z6, K1, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Z7, K1, (R9)
+	ADDQ         SI, R9
 	VMOVUPS      Z8, K1, (R9)
 	ADDQ         $0x00000080, R10
 	ADDQ         $0x40, R13
@@ -7435,19 +7531,28 @@ row5:
 limits:
 	VBROADCASTSS 76(AX), Y1
 	VBROADCASTSS 80(AX), Y2
-	MOVQ         R13, R9
 	VMAXPS       Y5, Y1, Y5
 	VMINPS       Y5, Y2, Y5
-	VMASKMOVPS   Y5, Y0, (R9)
-	ADDQ         $0x00000020, R10
-	ADDQ         $0x20, R13
-	ADDQ         $0x00000100, R11
-	DECQ         R12
-	JNE          strip
-	ADDQ         $0x28, DX
-	ADDQ         SI, BX
-	DECQ         DI
-	JNE          block
+	CMPQ         R12, $0x01
+	JE           last
+	MOVQ         R13, R9
+	VMOVUPS      Y5, (R9)
+	JMP          stored
+
+last:
+	MOVQ       R13, R9
+	VMASKMOVPS Y5, Y0, (R9)
+
+stored:
+	ADDQ $0x00000020, R10
+	ADDQ $0x20, R13
+	ADDQ $0x00000100, R11
+	DECQ R12
+	JNE  strip
+	ADDQ $0x28, DX
+	ADDQ SI, BX
+	DECQ DI
+	JNE  block
 	VZEROUPPER
 	RET
 
@@ -7601,24 +7706,35 @@ row6:
 limits:
 	VBROADCASTSS 76(AX), Y1
 	VBROADCASTSS 80(AX), Y2
-	MOVQ         R13, R9
 	VMAXPS       Y5, Y1, Y5
 	VMINPS       Y5, Y2, Y5
-	VMASKMOVPS   Y5, Y0, (R9)
-	ADDQ         SI, R9
 	VMAXPS       Y6, Y1, Y6
 	VMINPS       Y6, Y2, Y6
-	VMASKMOVPS   Y6, Y0, (R9)
-	ADDQ         $0x00000020, R10
-	ADDQ         $0x20, R13
-	ADDQ         $0x00000100, R11
-	DECQ         R12
-	JNE          strip
-	ADDQ         $0x30, DX
-	ADDQ         SI, BX
-	ADDQ         SI, BX
-	DECQ         DI
-	JNE          block
+	CMPQ         R12, $0x01
+	JE           last
+	MOVQ         R13, R9
+	VMOVUPS      Y5, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Y6, (R9)
+	JMP          stored
+
+last:
+	MOVQ       R13, R9
+	VMASKMOVPS Y5, Y0, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y6, Y0, (R9)
+
+stored:
+	ADDQ $0x00000020, R10
+	ADDQ $0x20, R13
+	ADDQ $0x00000100, R11
+	DECQ R12
+	JNE  strip
+	ADDQ $0x30, DX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	DECQ DI
+	JNE  block
 	VZEROUPPER
 	RET
 
@@ -7811,29 +7927,42 @@ row7:
 limits:
 	VBROADCASTSS 76(AX), Y1
 	VBROADCASTSS 80(AX), Y2
-	MOVQ         R13, R9
 	VMAXPS       Y5, Y1, Y5
 	VMINPS       Y5, Y2, Y5
-	VMASKMOVPS   Y5, Y0, (R9)
-	ADDQ         SI, R9
 	VMAXPS       Y6, Y1, Y6
 	VMINPS       Y6, Y2, Y6
-	VMASKMOVPS   Y6, Y0, (R9)
-	ADDQ         SI, R9
 	VMAXPS       Y7, Y1, Y7
 	VMINPS       Y7, Y2, Y7
-	VMASKMOVPS   Y7, Y0, (R9)
-	ADDQ         $0x00000020, R10
-	ADDQ         $0x20, R13
-	ADDQ         $0x00000100, R11
-	DECQ         R12
-	JNE          strip
-	ADDQ         $0x38, DX
-	ADDQ         SI, BX
-	ADDQ         SI, BX
-	ADDQ         SI, BX
-	DECQ         DI
-	JNE          block
+	CMPQ         R12, $0x01
+	JE           last
+	MOVQ         R13, R9
+	VMOVUPS      Y5, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Y6, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Y7, (R9)
+	JMP          stored
+
+last:
+	MOVQ       R13, R9
+	VMASKMOVPS Y5, Y0, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y6, Y0, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y7, Y0, (R9)
+
+stored:
+	ADDQ $0x00000020, R10
+	ADDQ $0x20, R13
+	ADDQ $0x00000100, R11
+	DECQ R12
+	JNE  strip
+	ADDQ $0x38, DX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	DECQ DI
+	JNE  block
 	VZEROUPPER
 	RET
 
@@ -8065,34 +8194,49 @@ row8:
 limits:
 	VBROADCASTSS 76(AX), Y1
 	VBROADCASTSS 80(AX), Y2
-	MOVQ         R13, R9
 	VMAXPS       Y5, Y1, Y5
 	VMINPS       Y5, Y2, Y5
-	VMASKMOVPS   Y5, Y0, (R9)
-	ADDQ         SI, R9
 	VMAXPS       Y6, Y1, Y6
 	VMINPS       Y6, Y2, Y6
-	VMASKMOVPS   Y6, Y0, (R9)
-	ADDQ         SI, R9
 	VMAXPS       Y7, Y1, Y7
 	VMINPS       Y7, Y2, Y7
-	VMASKMOVPS   Y7, Y0, (R9)
-	ADDQ         SI, R9
 	VMAXPS       Y8, Y1, Y8
 	VMINPS       Y8, Y2, Y8
-	VMASKMOVPS   Y8, Y0, (R9)
-	ADDQ         $0x00000020, R10
-	ADDQ         $0x20, R13
-	ADDQ         $0x00000100, R11
-	DECQ         R12
-	JNE          strip
-	ADDQ         $0x40, DX
-	ADDQ         SI, BX
-	ADDQ         SI, BX
-	ADDQ         SI, BX
-	ADDQ         SI, BX
-	DECQ         DI
-	JNE          block
+	CMPQ         R12, $0x01
+	JE           last
+	MOVQ         R13, R9
+	VMOVUPS      Y5, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Y6, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Y7, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Y8, (R9)
+	JMP          stored
+
+last:
+	MOVQ       R13, R9
+	VMASKMOVPS Y5, Y0, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y6, Y0, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y7, Y0, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y8, Y0, (R9)
+
+stored:
+	ADDQ $0x00000020, R10
+	ADDQ $0x20, R13
+	ADDQ $0x00000100, R11
+	DECQ R12
+	JNE  strip
+	ADDQ $0x40, DX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	DECQ DI
+	JNE  block
 	VZEROUPPER
 	RET
 
@@ -8263,19 +8407,28 @@ row5:
 limits:
 	VBROADCASTSS 76(AX), Y1
 	VBROADCASTSS 80(AX), Y2
-	MOVQ         R13, R9
 	VMAXPS       Y6, Y1, Y6
 	VMINPS       Y6, Y2, Y6
-	VMASKMOVPS   Y6, Y0, (R9)
-	ADDQ         $0x00000040, R10
-	ADDQ         $0x20, R13
-	ADDQ         $0x00000100, R11
-	DECQ         R12
-	JNE          strip
-	ADDQ         $0x28, DX
-	ADDQ         SI, BX
-	DECQ         DI
-	JNE          block
+	CMPQ         R12, $0x01
+	JE           last
+	MOVQ         R13, R9
+	VMOVUPS      Y6, (R9)
+	JMP          stored
+
+last:
+	MOVQ       R13, R9
+	VMASKMOVPS Y6, Y0, (R9)
+
+stored:
+	ADDQ $0x00000040, R10
+	ADDQ $0x20, R13
+	ADDQ $0x00000100, R11
+	DECQ R12
+	JNE  strip
+	ADDQ $0x28, DX
+	ADDQ SI, BX
+	DECQ DI
+	JNE  block
 	VZEROUPPER
 	RET
 
@@ -8517,24 +8670,35 @@ row7:
 limits:
 	VBROADCASTSS 76(AX), Y1
 	VBROADCASTSS 80(AX), Y2
-	MOVQ         R13, R9
 	VMAXPS       Y6, Y1, Y6
 	VMINPS       Y6, Y2, Y6
-	VMASKMOVPS   Y6, Y0, (R9)
-	ADDQ         SI, R9
 	VMAXPS       Y7, Y1, Y7
 	VMINPS       Y7, Y2, Y7
-	VMASKMOVPS   Y7, Y0, (R9)
-	ADDQ         $0x00000040, R10
-	ADDQ         $0x20, R13
-	ADDQ         $0x00000100, R11
-	DECQ         R12
-	JNE          strip
-	ADDQ         $0x38, DX
-	ADDQ         SI, BX
-	ADDQ         SI, BX
-	DECQ         DI
-	JNE          block
+	CMPQ         R12, $0x01
+	JE           last
+	MOVQ         R13, R9
+	VMOVUPS      Y6, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Y7, (R9)
+	JMP          stored
+
+last:
+	MOVQ       R13, R9
+	VMASKMOVPS Y6, Y0, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y7, Y0, (R9)
+
+stored:
+	ADDQ $0x00000040, R10
+	ADDQ $0x20, R13
+	ADDQ $0x00000100, R11
+	DECQ R12
+	JNE  strip
+	ADDQ $0x38, DX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	DECQ DI
+	JNE  block
 	VZEROUPPER
 	RET
 
@@ -8847,29 +9011,42 @@ row9:
 limits:
 	VBROADCASTSS 76(AX), Y1
 	VBROADCASTSS 80(AX), Y2
-	MOVQ         R13, R9
 	VMAXPS       Y6, Y1, Y6
 	VMINPS       Y6, Y2, Y6
-	VMASKMOVPS   Y6, Y0, (R9)
-	ADDQ         SI, R9
 	VMAXPS       Y7, Y1, Y7
 	VMINPS       Y7, Y2, Y7
-	VMASKMOVPS   Y7, Y0, (R9)
-	ADDQ         SI, R9
 	VMAXPS       Y8, Y1, Y8
 	VMINPS       Y8, Y2, Y8
-	VMASKMOVPS   Y8, Y0, (R9)
-	ADDQ         $0x00000040, R10
-	ADDQ         $0x20, R13
-	ADDQ         $0x00000100, R11
-	DECQ         R12
-	JNE          strip
-	ADDQ         $0x48, DX
-	ADDQ         SI, BX
-	ADDQ         SI, BX
-	ADDQ         SI, BX
-	DECQ         DI
-	JNE          block
+	CMPQ         R12, $0x01
+	JE           last
+	MOVQ         R13, R9
+	VMOVUPS      Y6, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Y7, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Y8, (R9)
+	JMP          stored
+
+last:
+	MOVQ       R13, R9
+	VMASKMOVPS Y6, Y0, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y7, Y0, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y8, Y0, (R9)
+
+stored:
+	ADDQ $0x00000040, R10
+	ADDQ $0x20, R13
+	ADDQ $0x00000100, R11
+	DECQ R12
+	JNE  strip
+	ADDQ $0x48, DX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	DECQ DI
+	JNE  block
 	VZEROUPPER
 	RET
 
@@ -9253,33 +9430,48 @@ row11:
 limits:
 	VBROADCASTSS 76(AX), Y1
 	VBROADCASTSS 80(AX), Y2
-	MOVQ         R13, R9
 	VMAXPS       Y6, Y1, Y6
 	VMINPS       Y6, Y2, Y6
-	VMASKMOVPS   Y6, Y0, (R9)
-	ADDQ         SI, R9
 	VMAXPS       Y7, Y1, Y7
 	VMINPS       Y7, Y2, Y7
-	VMASKMOVPS   Y7, Y0, (R9)
-	ADDQ         SI, R9
 	VMAXPS       Y8, Y1, Y8
 	VMINPS       Y8, Y2, Y8
-	VMASKMOVPS   Y8, Y0, (R9)
-	ADDQ         SI, R9
 	VMAXPS       Y9, Y1, Y9
 	VMINPS       Y9, Y2, Y9
-	VMASKMOVPS   Y9, Y0, (R9)
-	ADDQ         $0x00000040, R10
-	ADDQ         $0x20, R13
-	ADDQ         $0x00000100, R11
-	DECQ         R12
-	JNE          strip
-	ADDQ         $0x58, DX
-	ADDQ         SI, BX
-	ADDQ         SI, BX
-	ADDQ         SI, BX
-	ADDQ         SI, BX
-	DECQ         DI
-	JNE          block
+	CMPQ         R12, $0x01
+	JE           last
+	MOVQ         R13, R9
+	VMOVUPS      Y6, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Y7, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Y8, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Y9, (R9)
+	JMP          stored
+
+last:
+	MOVQ       R13, R9
+	VMASKMOVPS Y6, Y0, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y7, Y0, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y8, Y0, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y9, Y0, (R9)
+
+stored:
+	ADDQ $0x00000040, R10
+	ADDQ $0x20, R13
+	ADDQ $0x00000100, R11
+	DECQ R12
+	JNE  strip
+	ADDQ $0x58, DX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	ADDQ SI, BX
+	DECQ DI
+	JNE  block
 	VZEROUPPER
 	RET

@@ -159,7 +159,7 @@ func (d *depthwise) emit() {
 		outMask = YMM()
 		VMOVUPS(Mem{Base: masks, Disp: 32 * n}, outMask)
 	}
-	d.store(to, outRow, res, outMask)
+	d.store(to, outRow, res, strips, outMask)
 	ADDQ(U32(m.bytes()*d.stride), d.src)
 	ADDQ(U8(m.bytes()), to)
 	ADDQ(U32(d.maskRecord()), masks)
@@ -289,7 +289,7 @@ func (d *depthwise) everySecond(i int, x0, x1, behind Op) {
 
 // store writes the rows of output of one strip, with what is added and between the
 // limits.
-func (d *depthwise) store(to, outRow, res reg.Register, mask Op) {
+func (d *depthwise) store(to, outRow, res, strips reg.Register, mask Op) {
 	m := d.m
 	p := d.row
 	CMPQ(Mem{Base: d.args, Disp: argRes}, U8(0))
@@ -307,15 +307,31 @@ func (d *depthwise) store(to, outRow, res reg.Register, mask Op) {
 	low, high := m.reg(), m.reg()
 	VBROADCASTSS(Mem{Base: d.args, Disp: argLow}, low)
 	VBROADCASTSS(Mem{Base: d.args, Disp: argHigh}, high)
-	MOVQ(to, p)
-	for r, acc := range d.acc {
-		if r > 0 {
-			ADDQ(outRow, p)
-		}
+	for _, acc := range d.acc {
 		VMAXPS(acc, low, acc)
 		VMINPS(acc, high, acc)
-		m.storeMasked(acc, mask, Mem{Base: p})
 	}
+	rows := func(store func(acc Op)) {
+		MOVQ(to, p)
+		for r, acc := range d.acc {
+			if r > 0 {
+				ADDQ(outRow, p)
+			}
+			store(acc)
+		}
+	}
+	if m.wide {
+		rows(func(acc Op) { m.storeMasked(acc, mask, Mem{Base: p}) })
+		return
+	}
+	// Masked stores of AVX2 are slow: only the last strip may need them.
+	CMPQ(strips, U8(1))
+	JE(LabelRef("last"))
+	rows(func(acc Op) { VMOVUPS(acc, Mem{Base: p}) })
+	JMP(LabelRef("stored"))
+	Label("last")
+	rows(func(acc Op) { m.storeMasked(acc, mask, Mem{Base: p}) })
+	Label("stored")
 }
 
 // depthwiseTables is the Go text of the kernels' tables.
