@@ -31,7 +31,9 @@ const (
 	opF32Const           = 0x43
 	opF64Const           = 0x44
 	opI32LtS             = 0x48
+	opI32Add             = 0x6a
 	opI32Sub             = 0x6b
+	opI32And             = 0x71
 	opRefNull            = 0xd0
 	opRefFunc            = 0xd2
 	opBrOnNull           = 0xd5
@@ -48,24 +50,86 @@ func (rw *rewriter) expression(c *cursor, out []byte) []byte {
 }
 
 // instructionWriter copies instructions up to the end that closes them,
-// moving function indices and putting check at the head of every loop.
+// moving function indices and, with pay and count, making of every loop
+//
+//	loop $pay      pay
+//	  loop $turn   count; br_if $pay
+//	    ...        what the loop had, with branches to $turn
+//	  end
+//	end
+//
+// so that a turn takes no jump that it did not take before.
 type instructionWriter struct {
 	*rewriter
-	check []byte
-	calls bool // whether a call was seen
+	pay   []byte // makes sure that turns are paid for
+	count []byte // counts a turn; 1 when it is not paid for
+	calls bool   // whether a call was seen
+	// loops is, for every block that is open, how many loops are among it and
+	// the blocks around it.
+	loops []uint32
+}
+
+// open enters a block, copying its opcode and type, which begin at start.
+func (w *instructionWriter) open(c *cursor, op byte, start int, out []byte) []byte {
+	loops := uint32(0)
+	if n := len(w.loops); n > 0 {
+		loops = w.loops[n-1]
+	}
+	head := c.data[start:c.pos]
+	out = append(out, head...)
+	if op == opLoop && w.count != nil {
+		loops++
+		out = append(append(append(out, w.pay...), head...), w.count...)
+		out = append(out, opBrIf, 1)
+	}
+	w.loops = append(w.loops, loops)
+	return out
+}
+
+// close leaves a block.
+func (w *instructionWriter) close(out []byte) []byte {
+	n := len(w.loops) - 1
+	if loops := w.loops[n]; loops > 0 && (n == 0 || loops > w.loops[n-1]) {
+		out = append(out, opEnd)
+	}
+	w.loops = w.loops[:n]
+	return append(out, opEnd)
+}
+
+// label is a branch's label among the blocks that are written: between it and
+// the target, each loop has become two.
+func (w *instructionWriter) label(label uint32) uint32 {
+	n := len(w.loops)
+	if uint64(label) >= uint64(n) {
+		return label // invalid, as it was
+	}
+	return label + w.loops[n-1] - w.loops[n-1-int(label)]
 }
 
 func (w *instructionWriter) run(c *cursor, out []byte) []byte {
-	depth := 1
-	for depth > 0 && c.err == nil {
+	w.loops = append(w.loops[:0], 0)
+	for len(w.loops) > 0 && c.err == nil {
 		start := c.pos
 		op := c.byte()
 		switch op {
 		case opBlock, opLoop, opIf:
 			c.blockType()
-			depth++
+			out = w.open(c, op, start, out)
+			continue
 		case opEnd:
-			depth--
+			out = w.close(out)
+			continue
+		case opBr, opBrIf, opBrOnNull, opBrOnNonNull:
+			out = appendU32(append(out, op), w.label(c.u32()))
+			continue
+		case opBrTable:
+			n := c.count(1)
+			out = appendU32(append(out, op), n)
+			for range n {
+				out = appendU32(out, w.label(c.u32()))
+			}
+			out = appendU32(out, w.label(c.u32()))
+			continue
 		case opCall, opReturnCall, opRefFunc:
 			index := c.u32()
 			w.calls = w.calls || op != opRefFunc
@@ -85,9 +149,6 @@ func (w *instructionWriter) run(c *cursor, out []byte) []byte {
 			return out
 		}
 		out = append(out, c.data[start:c.pos]...)
-		if op == opLoop {
-			out = append(out, w.check...)
-		}
 	}
 	return out
 }
@@ -95,13 +156,7 @@ func (w *instructionWriter) run(c *cursor, out []byte) []byte {
 // immediates skips what follows an opcode that is copied as it is.
 func (w *instructionWriter) immediates(c *cursor, op byte) {
 	switch {
-	case op == opBr, op == opBrIf, op == opBrOnNull, op == opBrOnNonNull,
-		op >= opLocalGet && op <= opTableSet:
-		c.u32()
-	case op == opBrTable:
-		for range c.count(1) {
-			c.u32()
-		}
+	case op >= opLocalGet && op <= opTableSet:
 		c.u32()
 	case op == opSelectTyped:
 		for range c.count(1) {

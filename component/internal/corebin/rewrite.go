@@ -16,9 +16,9 @@ type RewriteOptions struct {
 	Rename func(i int, old ImportName) ImportName
 	// Tick, when not nil, names a host function () -> i32 that the rewritten
 	// module imports and calls each time its fuel runs out. The result is the
-	// fuel for the next stretch. One unit burns per loop iteration and per call
-	// of a function that calls others, so no guest code runs for long without
-	// coming by.
+	// fuel for the next stretch. One unit burns per loop iteration, paid for 16
+	// or 256 at a time from a function's first one on, and per call of a function that calls
+	// others, so no guest code runs for long without coming by.
 	Tick *ImportName
 	// MaxTable, when not 0, is the most elements that a table which the module
 	// defines may grow to. A minimum above it is left as it is.
@@ -81,6 +81,8 @@ type rewriter struct {
 
 	importedFuncs, importedGlobals, definedGlobals uint32
 	tickFunc, fuelGlobal                           uint32
+
+	blocks []uint32 // room for instructionWriter.loops
 }
 
 // span is a range of bytes in the module.
@@ -475,14 +477,14 @@ func (rw *rewriter) body(f *cursor, index uint32, head, code []byte) (newHead, n
 	}
 	head = append(appendU32(head, groups+1), declared...)
 	head = append(head, 1, 0x7f)
-	check := rw.check(uint32(locals))
-	w := instructionWriter{rewriter: rw, check: check}
+	w := instructionWriter{rewriter: rw, pay: rw.pay(uint32(locals)), count: countTurn(uint32(locals)), loops: rw.blocks}
 	code = w.run(f, code)
+	rw.blocks = w.loops
 	if f.err == nil && f.pos != len(f.data) {
 		f.fail(f.pos, "%d bytes behind the last end", len(f.data)-f.pos)
 	}
 	if w.calls {
-		head = append(head, check...)
+		head = append(head, rw.burn(opI32Const, 1)...)
 	}
 	return head, code, f.err
 }
@@ -490,14 +492,46 @@ func (rw *rewriter) body(f *cursor, index uint32, head, code []byte) (newHead, n
 // maxLocals is wazero's own limit on the locals of one function.
 const maxLocals = 50000
 
-// check is the instructions that burn a unit of fuel: local is the function's
-// scratch local.
-func (rw *rewriter) check(local uint32) []byte {
-	b := appendU32([]byte{opGlobalGet}, rw.fuelGlobal)
+// A function pays for firstTurns turns of its loops at first, and for moreTurns
+// each time that these were not enough: for few, since many functions have few,
+// and then for so many that what it costs does not show.
+const (
+	firstTurns = 16
+	moreTurns  = 256
+)
+
+// pay is the instructions that pay for turns when there are none left. local is
+// the function's own: the turns that it has paid for, 0 at first, and -1 when
+// these were not enough. It lies in a register, where the global would be read
+// and written in memory every turn.
+func (rw *rewriter) pay(local uint32) []byte {
+	b := appendU32([]byte{opLocalGet}, local)
+	b = append(b, opI32Const, 1, opI32LtS, opIf, 0x40)
+	// firstTurns for 0, moreTurns for -1
+	b = appendU32(append(b, opLocalGet), local)
+	b = appendS32(append(b, opI32Const), moreTurns-firstTurns)
+	b = append(b, opI32And, opI32Const, firstTurns, opI32Add)
+	b = appendU32(append(b, opLocalSet), local)
+	b = append(b, rw.burn(appendU32([]byte{opLocalGet}, local)...)...)
+	return append(b, opEnd)
+}
+
+// countTurn is the instructions that count a turn; they leave 1 when it is not
+// paid for, else 0.
+func countTurn(local uint32) []byte {
+	b := appendU32([]byte{opLocalGet}, local)
 	b = append(b, opI32Const, 1, opI32Sub)
 	b = appendU32(append(b, opLocalTee), local)
+	return append(b, opI32Const, 0, opI32LtS)
+}
+
+// burn is the instructions that burn as much fuel as the instructions units
+// leave.
+func (rw *rewriter) burn(units ...byte) []byte {
+	b := appendU32([]byte{opGlobalGet}, rw.fuelGlobal)
+	b = append(append(b, units...), opI32Sub)
 	b = appendU32(append(b, opGlobalSet), rw.fuelGlobal)
-	b = appendU32(append(b, opLocalGet), local)
+	b = appendU32(append(b, opGlobalGet), rw.fuelGlobal)
 	b = append(b, opI32Const, 0, opI32LtS, opIf, 0x40)
 	b = appendU32(append(b, opCall), rw.tickFunc)
 	b = appendU32(append(b, opGlobalSet), rw.fuelGlobal)

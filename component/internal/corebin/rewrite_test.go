@@ -37,6 +37,8 @@ func module(sections ...[]byte) []byte {
 //	3 () -> i32: 7
 //	4 () -> i32: calls table entry 0
 //	5 (i32) -> i32: fibonacci, by calling itself
+//	6 (i32) -> i32: three times its argument, by a loop in a loop that br_table leaves
+//	7 (i32) -> i32: its argument, by a loop whose count is a parameter of the loop
 func busy() []byte {
 	i32, none := byte(0x7f), []byte{0}
 	return module(
@@ -45,10 +47,11 @@ func busy() []byte {
 			[]byte{0x60, 1, i32, 1, i32},
 			[]byte{0x60, 0, 1, i32})...),
 		section(sectionImport, vec(slices.Concat(name("env"), name("f"), []byte{0, 0}))...),
-		section(sectionFunction, vec([]byte{1}, []byte{0}, []byte{2}, []byte{2}, []byte{1})...),
+		section(sectionFunction, vec([]byte{1}, []byte{0}, []byte{2}, []byte{2}, []byte{1}, []byte{1}, []byte{1})...),
 		section(sectionTable, vec([]byte{0x70, 0, 1})...),
 		section(sectionExport, vec(
-			append(name("count"), 0, 1), append(name("spin"), 0, 2), append(name("indirect"), 0, 4), append(name("fib"), 0, 5))...),
+			append(name("count"), 0, 1), append(name("spin"), 0, 2), append(name("indirect"), 0, 4), append(name("fib"), 0, 5),
+			append(name("nested"), 0, 6), append(name("param"), 0, 7))...),
 		section(sectionElement, vec([]byte{0, opI32Const, 0, opEnd, 1, 3})...),
 		section(sectionCode, vec(
 			body([]byte{1, 1, i32}, opLoop, 0x40, // one local: iterations
@@ -61,6 +64,18 @@ func busy() []byte {
 			body(none, opLocalGet, 0, opI32Const, 2, opI32LtS, opIf, i32, opLocalGet, 0, 0x05,
 				opLocalGet, 0, opI32Const, 1, opI32Sub, opCall, 5,
 				opLocalGet, 0, opI32Const, 2, opI32Sub, opCall, 5, 0x6a, opEnd, opEnd),
+			body([]byte{1, 2, i32}, opBlock, 0x40, opLoop, 0x40, // two locals: the sum, and turns of the inner loop
+				opLocalGet, 0, 0x45, opBrIf, 1,
+				opI32Const, 3, opLocalSet, 2,
+				opBlock, 0x40, opLoop, 0x40,
+				opLocalGet, 1, opI32Const, 1, opI32Add, opLocalSet, 1,
+				opLocalGet, 2, opI32Const, 1, opI32Sub, opLocalTee, 2,
+				opBrTable, 1, 1, 0, opEnd, opEnd,
+				opLocalGet, 0, opI32Const, 1, opI32Sub, opLocalSet, 0,
+				opBr, 0, opEnd, opEnd,
+				opLocalGet, 1, opEnd),
+			body([]byte{1, 1, i32}, opI32Const, 0, opLoop, 1, opI32Const, 1, opI32Add, opLocalTee, 1,
+				opLocalGet, 1, opLocalGet, 0, opI32LtS, opBrIf, 0, opEnd, opEnd),
 		)...),
 		section(sectionCustom, slices.Concat(name("name"), section(1, vec(append([]byte{2}, name("spin")...))...))...),
 		section(sectionCustom, append(name(".debug_line"), 1, 2, 3)...),
@@ -107,6 +122,8 @@ func TestRewriteKeepsWhatAModuleDoes(t *testing.T) {
 			{"count", []uint64{5000}, 5000},
 			{"indirect", nil, 7},
 			{"fib", []uint64{15}, 610},
+			{"nested", []uint64{5000}, 15000},
+			{"param", []uint64{5000}, 5000},
 		} {
 			got, err := m.ExportedFunction(c.name).Call(context.Background(), c.args...)
 			if err != nil || len(got) != 1 || got[0] != c.want {
@@ -115,6 +132,29 @@ func TestRewriteKeepsWhatAModuleDoes(t *testing.T) {
 		}
 		if (ticks > 0) != (opts.Tick != nil) {
 			t.Errorf("tick %v: %d ticks", opts.Tick, ticks)
+		}
+	}
+}
+
+// TestFuelIsBurntForEveryTurn: how far a guest comes between two ticks.
+func TestFuelIsBurntForEveryTurn(t *testing.T) {
+	wasm, err := Rewrite(busy(), RewriteOptions{Rename: rename, Tick: &ImportName{"h", "tick"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const fuel, turns = 1000, 1_000_000
+	for _, c := range []struct {
+		name string
+		arg  uint64
+	}{{"count", turns}, {"nested", turns / 4}, {"param", turns}} { // nested has 4 turns for each of its argument
+		ticks := 0
+		m := host(t, func() uint32 { ticks++; return fuel }, wasm)
+		if _, err := m.ExportedFunction(c.name).Call(context.Background(), c.arg); err != nil {
+			t.Fatal(err)
+		}
+		// Fuel is burnt moreTurns at a time, and goes below zero before a tick.
+		if least, most := turns/(fuel+moreTurns), turns/fuel; ticks < least || ticks > most {
+			t.Errorf("%s: %d ticks in %d turns with fuel for %d, want %d to %d", c.name, ticks, turns, fuel, least, most)
 		}
 	}
 }
