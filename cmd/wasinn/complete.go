@@ -51,6 +51,12 @@ func (f *nnFlags) complete(cmd *cobra.Command) {
 }
 
 func (f *runFlags) complete(cmd *cobra.Command) {
+	f.completeGuest(cmd)
+	register(cmd, map[string]cobra.CompletionFunc{"witx-abi": words("auto", "2021", "2023")})
+}
+
+// completeGuest completes the flags of all commands that run guests.
+func (f *runFlags) completeGuest(cmd *cobra.Command) {
 	f.nnFlags.complete(cmd)
 	var engines []string
 	for _, e := range engineNames() {
@@ -59,7 +65,6 @@ func (f *runFlags) complete(cmd *cobra.Command) {
 	register(cmd, map[string]cobra.CompletionFunc{
 		"engine":            words(engines...),
 		"encoding-override": words(string(backends.ONNX), string(backends.Autodetect)),
-		"witx-abi":          words("auto", "2021", "2023"),
 		"dir":               folders,
 		"dir-ro":            folders,
 		"cache":             folders,

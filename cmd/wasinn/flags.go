@@ -140,6 +140,15 @@ type runFlags struct {
 const defaultTimeout = time.Hour
 
 func (f *runFlags) register(fs *pflag.FlagSet) {
+	f.registerGuest(fs)
+	fs.StringArrayVarP(&f.invoke, "invoke", "i", nil, "call an export instead of the program: `NAME`, which takes the arguments, or a call such as 'f(1, \"x\")'; repeatable, in one instance")
+	fs.StringVar(&f.argv0, "argv0", "", "the program's `NAME` as the guest sees it (default: the file's name)")
+	fs.StringVar(&f.witxABI, "witx-abi", "auto", "numbering of a preview 1 guest, by `ERA`: auto, 2021 or 2023")
+	fs.DurationVar(&f.timeout, "timeout", defaultTimeout, "stop the guest after this `TIME`, such as 90s; 0 lets it run for ever")
+}
+
+// registerGuest adds the flags of all commands that run guests.
+func (f *runFlags) registerGuest(fs *pflag.FlagSet) {
 	f.nnFlags.register(fs)
 	f.netFlags.register(fs)
 	f.maxMemory, f.maxTensor = component.DefaultMemoryLimit, 1<<30
@@ -148,12 +157,8 @@ func (f *runFlags) register(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&f.mapDirs, "mapdir", nil, "let the guest read and write a folder, in the older spelling: `GUEST::HOST`; repeatable")
 	fs.StringArrayVarP(&f.env, "env", "e", nil, "set an environment variable: `NAME=VALUE`, or NAME to pass the host's on; repeatable")
 	fs.BoolVar(&f.inheritEnv, "inherit-env", false, "pass the host's whole environment on")
-	fs.StringArrayVarP(&f.invoke, "invoke", "i", nil, "call an export instead of the program: `NAME`, which takes the arguments, or a call such as 'f(1, \"x\")'; repeatable, in one instance")
-	fs.StringVar(&f.argv0, "argv0", "", "the program's `NAME` as the guest sees it (default: the file's name)")
 	fs.StringVar(&f.encodingOverride, "encoding-override", "", "take every model that guests load for this `ENCODING`, whatever they say")
-	fs.StringVar(&f.witxABI, "witx-abi", "auto", "numbering of a preview 1 guest, by `ERA`: auto, 2021 or 2023")
 	fs.BoolVar(&f.lazyLoad, "lazy-load", false, "parse models at init_execution_context, as the original wasi-nn-onnx did")
-	fs.DurationVar(&f.timeout, "timeout", defaultTimeout, "stop the guest after this `TIME`, such as 90s; 0 lets it run for ever")
 	fs.Var(&f.maxMemory, "max-memory", "most `BYTES` of linear memory, such as 64MiB; at most 4GiB")
 	fs.Var(&f.maxTensor, "max-tensor-bytes", "most `BYTES` of one tensor")
 	fs.IntVar(&f.maxGraphs, "max-graphs", 64, "most graphs that a guest may hold, `N`")

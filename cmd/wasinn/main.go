@@ -115,6 +115,6 @@ the host keeps in a registry; the host runs it on ONNX Runtime.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w: see '%s --help'", err, cmd.CommandPath())
 	})
-	root.AddCommand(a.runCommand(), a.inspectCommand(), a.graphCommand(), a.setupCommand(), a.doctorCommand(), a.versionCommand())
+	root.AddCommand(a.runCommand(), a.serveCommand(), a.inspectCommand(), a.graphCommand(), a.setupCommand(), a.doctorCommand(), a.versionCommand())
 	return root
 }

@@ -44,12 +44,7 @@ and 130 after an interrupt.`,
   wasinn run --graph digits=models/digits.onnx,target=cpu guest.wasm
   wasinn run --invoke 'classify("digits", [0, 1])' component.wasm
   wasinn run --invoke load --invoke compute module.wasm`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return errors.New("which guest? give the path of a .wasm file")
-			}
-			return nil
-		},
+		Args:              needsGuest,
 		ValidArgsFunction: completeFiles("wasm"),
 		RunE:              func(cmd *cobra.Command, args []string) error { return a.runGuest(cmd.Context(), &f, args) },
 	}
@@ -57,6 +52,14 @@ and 130 after an interrupt.`,
 	cmd.Flags().SetInterspersed(false)
 	f.complete(cmd)
 	return cmd
+}
+
+// needsGuest checks that a guest is named.
+func needsGuest(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return errors.New("which guest? give the path of a .wasm file")
+	}
+	return nil
 }
 
 // guest is a run, as far as components and modules have it in common.
@@ -73,45 +76,59 @@ type guest struct {
 }
 
 func (a *app) runGuest(ctx context.Context, f *runFlags, args []string) error {
-	if err := f.check(); err != nil {
-		return err
-	}
-	g := &guest{app: a, flags: f, name: args[0], args: args[1:]}
-	var err error
-	if g.mounts, err = f.mounts(); err != nil {
-		return err
-	}
-	if g.env, err = f.environment(os.Environ()); err != nil {
-		return err
-	}
-	if g.wasm, err = readGuest(g.name); err != nil {
-		return err
-	}
-	n, err := f.open(ctx, a)
+	g, end, err := a.prepare(ctx, f, args)
 	if err != nil {
 		return err
 	}
-	defer n.registry.Close()
-	if err := n.registry.Preload(ctx); err != nil {
-		return err
+	defer end()
+	if component.IsComponent(g.wasm) {
+		err = g.runComponent(ctx)
+	} else if f.netFlags.any() {
+		return errNoNetwork
+	} else {
+		err = g.runModule(ctx)
 	}
-	if g.service, err = f.newService(n); err != nil {
-		return err
+	return g.named(err)
+}
+
+// prepare reads the guest and opens what the flags grant it. end gives the
+// models back.
+func (a *app) prepare(ctx context.Context, f *runFlags, args []string) (g *guest, end func(), err error) {
+	if err := f.check(); err != nil {
+		return nil, nil, err
+	}
+	g = &guest{app: a, flags: f, name: args[0], args: args[1:]}
+	if g.mounts, err = f.mounts(); err != nil {
+		return nil, nil, err
+	}
+	if g.env, err = f.environment(os.Environ()); err != nil {
+		return nil, nil, err
+	}
+	if g.wasm, err = readGuest(g.name); err != nil {
+		return nil, nil, err
+	}
+	n, err := f.open(ctx, a)
+	if err != nil {
+		return nil, nil, err
+	}
+	end = func() { n.registry.Close() }
+	if err = n.registry.Preload(ctx); err == nil {
+		g.service, err = f.newService(n)
+	}
+	if err != nil {
+		end()
+		return nil, nil, err
 	}
 	if log := g.log(); log != nil {
 		g.service = wasinn.Trace(g.service, log)
 	}
 	g.cacheDir = f.cacheDir(a)
-	if component.IsComponent(g.wasm) {
-		err = g.runComponent(ctx)
-	} else {
-		if f.netFlags.any() {
-			return errNoNetwork
-		}
-		err = g.runModule(ctx)
-	}
-	var e *exitError
-	if errors.As(err, &e) && e.err == nil {
+	return g, end, nil
+}
+
+// named puts the guest's name before an error that says something.
+func (g *guest) named(err error) error {
+	if e, ok := errors.AsType[*exitError](err); ok && e.err == nil {
 		return err
 	}
 	if err != nil {

@@ -15,46 +15,20 @@ import (
 
 // runComponent runs a component.
 func (g *guest) runComponent(ctx context.Context) error {
-	rt, err := component.NewRuntime(ctx, component.NewConfig().
-		WithEngine(g.flags.engine.Engine).
-		WithCacheDir(g.cacheDir).
-		WithMemoryLimit(uint64(g.flags.maxMemory)))
+	rt, c, err := g.compileComponent(ctx)
 	if err != nil {
 		return err
 	}
 	closing := context.WithoutCancel(ctx)
 	defer rt.Close(closing)
-	var c *component.Component
-	err = g.compiling(ctx, func(report func(done, total int64)) (err error) {
-		c, err = rt.Compile(ctx, g.wasm, component.WithProgress(func(p component.Progress) {
-			report(int64(p.Done), int64(p.Total))
-		}))
-		return err
-	})
-	if err != nil {
-		if err = stageError(err); codeOf(err) == exitUsage {
-			err = withCode(exitInvalid, err) // a core module that is not valid
-		}
-		return err
-	}
 	defer c.Close(closing)
 	calls, err := g.componentCalls(c.Type())
 	if err != nil {
 		return err
 	}
-	l := component.NewLinker(rt)
-	cfg, err := g.preview2()
+	l, err := g.link(rt, c)
 	if err != nil {
 		return err
-	}
-	if err := wasip2.AddToLinker(l, cfg); err != nil {
-		return err
-	}
-	if err := nnwit.AddToLinker(l, g.service); err != nil {
-		return err
-	}
-	if usesNN(c.Type()) {
-		g.warnOfMissingEngine()
 	}
 	return g.live(ctx, func(ctx context.Context) error {
 		inst, err := l.Instantiate(ctx, c)
@@ -64,6 +38,51 @@ func (g *guest) runComponent(ctx context.Context) error {
 		defer inst.Close(closing)
 		return g.callComponent(ctx, inst, calls)
 	})
+}
+
+// compileComponent compiles the guest in a runtime of its own.
+func (g *guest) compileComponent(ctx context.Context) (*component.Runtime, *component.Component, error) {
+	rt, err := component.NewRuntime(ctx, component.NewConfig().
+		WithEngine(g.flags.engine.Engine).
+		WithCacheDir(g.cacheDir).
+		WithMemoryLimit(uint64(g.flags.maxMemory)))
+	if err != nil {
+		return nil, nil, err
+	}
+	var c *component.Component
+	err = g.compiling(ctx, func(report func(done, total int64)) (err error) {
+		c, err = rt.Compile(ctx, g.wasm, component.WithProgress(func(p component.Progress) {
+			report(int64(p.Done), int64(p.Total))
+		}))
+		return err
+	})
+	if err != nil {
+		rt.Close(context.WithoutCancel(ctx))
+		if err = stageError(err); codeOf(err) == exitUsage {
+			err = withCode(exitInvalid, err) // a core module that is not valid
+		}
+		return nil, nil, err
+	}
+	return rt, c, nil
+}
+
+// link gives the component what the flags grant.
+func (g *guest) link(rt *component.Runtime, c *component.Component) (*component.Linker, error) {
+	cfg, err := g.preview2()
+	if err != nil {
+		return nil, err
+	}
+	l := component.NewLinker(rt)
+	if err := wasip2.AddToLinker(l, cfg); err != nil {
+		return nil, err
+	}
+	if err := nnwit.AddToLinker(l, g.service); err != nil {
+		return nil, err
+	}
+	if usesNN(c.Type()) {
+		g.warnOfMissingEngine()
+	}
+	return l, nil
 }
 
 func usesNN(t *types.Component) bool {
