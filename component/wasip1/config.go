@@ -60,7 +60,9 @@ func (c Config) WithStderr(w io.Writer) Config { c.stderr = w; return c }
 
 // WithDir grants a directory of the host under a guest's path. Nothing outside
 // it can be reached through it, whatever its links say. It is opened anew for
-// every instance.
+// every instance. The guest sees the path as it is given: in "." its relative
+// paths begin, in "/" its absolute ones. Of two with the same path the later one
+// counts.
 func (c Config) WithDir(host, guest string, readOnly bool) Config {
 	c.dirs = append(c.dirs[:len(c.dirs):len(c.dirs)], grant{host, guest, readOnly})
 	return c
@@ -108,9 +110,18 @@ func (c Config) module(ctx context.Context) (wazero.ModuleConfig, []io.Closer, e
 			return nil, nil, err
 		}
 		opened = append(opened, d.root)
-		fsc = fsc.(sysfs.FSConfig).WithSysFSMount(d, g.guest)
+		fsc = fsc.(sysfs.FSConfig).WithSysFSMount(d, mountPoint(g.guest))
 	}
 	return mc.WithFSConfig(fsc), opened, nil
+}
+
+// names are those that the guest sees its directories by.
+func (c Config) names() []string {
+	var names []string
+	for _, g := range c.dirs {
+		names = append(names, g.guest)
+	}
+	return names
 }
 
 // sleeper pauses a guest, and ends it when ctx does: it would take a sleep that

@@ -27,7 +27,6 @@ import (
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
-	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
 	"github.com/wasinn/wasinn/component"
 	"github.com/wasinn/wasinn/component/types"
@@ -97,7 +96,7 @@ func NewRuntime(ctx context.Context, opts Options) (rt *Runtime, err error) {
 		rc = rc.WithCompilationCache(rt.cache)
 	}
 	rt.rt = wazero.NewRuntimeWithConfig(ctx, rc)
-	if _, err = wasi_snapshot_preview1.Instantiate(ctx, rt.rt); err == nil {
+	if err = hostModule(ctx, rt.rt); err == nil {
 		_, err = rt.rt.NewHostModuleBuilder(tickModule).NewFunctionBuilder().
 			WithGoFunction(api.GoFunc(tick), nil, []api.ValueType{api.ValueTypeI32}).Export(tickName).
 			Instantiate(ctx)
@@ -217,6 +216,7 @@ type Instance struct {
 	module *Module
 	mod    api.Module
 	dirs   []io.Closer
+	names  []string // of dirs, as the guest sees them
 }
 
 // Instantiate makes an instance and, when the module is a reactor, calls its
@@ -229,12 +229,13 @@ func (rt *Runtime) Instantiate(ctx context.Context, m *Module, cfg Config) (inst
 	if err := rt.checkImports(m); err != nil {
 		return nil, err
 	}
+	cfg.dirs = unique(cfg.dirs)
 	mc, dirs, err := cfg.module(ctx)
 	if err != nil {
 		return nil, err
 	}
-	inst = &Instance{module: m, dirs: dirs}
-	allocating := experimental.WithMemoryAllocator(ctx, experimental.MemoryAllocatorFunc(rt.allocate))
+	inst = &Instance{module: m, dirs: dirs, names: cfg.names()}
+	allocating := experimental.WithMemoryAllocator(withPreopens(ctx, inst.names), experimental.MemoryAllocatorFunc(rt.allocate))
 	if inst.mod, err = rt.rt.InstantiateModule(allocating, m.compiled, mc); err != nil {
 		return nil, errors.Join(translate(err), inst.Close(ctx))
 	}
