@@ -106,6 +106,7 @@ func TestMisbehaviourEndsInAClearError(t *testing.T) {
 			seen = append(seen, a.kind)
 			t.Run(f.name+" "+a.kind, func(t *testing.T) {
 				t.Parallel()
+				record(t, cell{"nncli, misbehaviour", f.name, "name", "onnxruntime", "FP32"})
 				got := wasinn(t, "run", "--timeout", "2s", "--registry", "guests/models", prebuilt("nncli", f), "abuse", a.kind,
 					"--name", "digits", "--input", "name=image,dims=1x1x28x28,fill=0")
 				out := got.stdout + got.stderr

@@ -67,8 +67,9 @@ func TestPrebuiltGuests(t *testing.T) {
 	}
 }
 
-// TestDigits runs each guest x interface x way of loading x engine, one by one
-// and as a batch: every picture is answered right, and all print the same lines.
+// TestDigits runs each guest x interface x way of loading x engine, one by one,
+// as a batch, and on several contexts in turn: every picture is answered right,
+// and all print the same lines.
 func TestDigits(t *testing.T) {
 	for _, e := range engines() {
 		t.Run(e.name, func(t *testing.T) {
@@ -91,15 +92,59 @@ var interfacesWithoutNames = map[string]string{
 	"assemblyscript-2022-digits": "2022",
 }
 
-// runDigits runs the digits guest in a file on all pictures.
-func runDigits(t *testing.T, e underTest, file string, args ...string) outcome {
-	t.Helper()
+// digitsFlags are wasinn's for the digits guest in a file.
+func digitsFlags(e underTest, file string) []string {
 	folder := "guests"
 	if strings.HasPrefix(filepath.Base(file), "go-") {
 		folder = ".::/" // Go's relative paths begin in the first folder, and it does not know "."
 	}
-	flags := []string{"run", "--quiet", "--backend", e.name, "--dir-ro", folder, "--registry", "guests/models", file}
-	return wasinn(t, slices.Concat(flags, args, pictures(t))...)
+	return []string{"run", "--quiet", "--backend", e.name, "--dir-ro", folder, "--registry", "guests/models"}
+}
+
+// runDigits runs the digits guest in a file on all pictures.
+func runDigits(t *testing.T, e underTest, file string, args ...string) outcome {
+	t.Helper()
+	return wasinn(t, slices.Concat(digitsFlags(e, file), []string{file}, args, pictures(t))...)
+}
+
+// severalContexts is on how many contexts the pictures take turns: few enough
+// that each is used again.
+const severalContexts = 4
+
+// checkContexts checks that a guest prints the same on several contexts as on
+// one, and that they were alive together.
+func checkContexts(t *testing.T, e underTest, file string, how []string, want string) {
+	t.Helper()
+	args := slices.Concat([]string{"contexts", fmt.Sprint(severalContexts)}, how, pictures(t))
+	got := wasinn(t, slices.Concat(digitsFlags(e, file), []string{"--trace", file}, args)...)
+	if got.code != 0 || got.stdout != want {
+		t.Errorf("on %d contexts: exit code %d, prints\n%s\nwhere it printed on one\n%s", severalContexts, got.code, got.stdout, want)
+	}
+	before, _, computes := strings.Cut(got.stderr, "msg=compute")
+	if made := strings.Count(before, `msg="new context"`); !computes || made != severalContexts {
+		t.Errorf("%d contexts were made before the first compute, want %d", made, severalContexts)
+	}
+}
+
+// TestDigitsUsage: what the arguments may not be prints how to use the guest.
+func TestDigitsUsage(t *testing.T) {
+	engine(t)
+	e := engines()[0]
+	for _, guest := range digitsGuests(t) {
+		file := "guests/prebuilt/" + guest
+		for _, args := range [][]string{
+			{}, {"name", "digits"}, {"batch"}, {"batch", "name", "digits"}, {"neither", "digits", "1.pgm"},
+			{"contexts"}, {"contexts", "2"}, {"contexts", "2", "name", "digits"},
+			{"contexts", "0", "name", "digits", "1.pgm"}, {"contexts", "1001", "name", "digits", "1.pgm"},
+			{"contexts", "2x", "name", "digits", "1.pgm"}, {"contexts", "", "name", "digits", "1.pgm"},
+			{"contexts", "99999999999999999999", "name", "digits", "1.pgm"},
+		} {
+			got := wasinn(t, slices.Concat(digitsFlags(e, file), []string{file}, args)...)
+			if got.code != 1 || got.stdout != "" || !strings.HasPrefix(got.stderr, "usage: digits [batch | contexts N] name MODEL PICTURE...") {
+				t.Errorf("%s %q: exit code %d, stdout %q, stderr %q", guest, args, got.code, got.stdout, got.stderr)
+			}
+		}
+	}
 }
 
 // checkDigits compares what the digits guest in a file prints with what the
@@ -109,11 +154,11 @@ func checkDigits(t *testing.T, e underTest, name, file, reference string) {
 	guest, form := nameAndForm(name)
 	for _, how := range digitsLoads {
 		if year := interfacesWithoutNames[guest]; year != "" && how[0] == "name" {
-			notApplicable(cell{guest, form, how[0], e.name}, 1, "the interface of "+year+" has no models with names")
+			notApplicable(cell{guest, form, how[0], e.name, "FP32"}, 1, "the interface of "+year+" has no models with names")
 			continue
 		}
 		t.Run(name+" by "+how[0], func(t *testing.T) {
-			record(t, cell{guest, form, how[0], e.name})
+			record(t, cell{guest, form, how[0], e.name, "FP32"})
 			got := runDigits(t, e, file, how...)
 			if got.code != 0 || got.stderr != "" {
 				t.Fatalf("exit code %d, stderr %q, stdout ends %q", got.code, got.stderr, tail(got.stdout))
@@ -127,6 +172,7 @@ func checkDigits(t *testing.T, e underTest, name, file, reference string) {
 				t.Fatalf("batch: exit code %d, stderr %q", batch.code, batch.stderr)
 			}
 			checkAnswers(t, batch.stdout, pics)
+			checkContexts(t, e, file, how, got.stdout)
 		})
 	}
 }
@@ -201,6 +247,36 @@ func TestErrorsReachTheGuest(t *testing.T) {
 					t.Errorf("the error says nothing: %q", got.stdout)
 				}
 			})
+		}
+	}
+}
+
+// TestFoldersHaveTheNamesThatTheyAreGivenBy: relative paths begin in a folder
+// named "." and absolute ones in "/", through both doors. The guests here are
+// those that do not go by wasi-libc, which takes either for both.
+func TestFoldersHaveTheNamesThatTheyAreGivenBy(t *testing.T) {
+	engine(t)
+	for _, guest := range []string{"assemblyscript-digits", "zig-digits"} {
+		for _, f := range forms {
+			for _, c := range []struct {
+				name, flag, picture string
+				code                int
+			}{
+				{"a relative path in .", ".", "guests/pictures/7.pgm", 0},
+				{"an absolute path in .", ".", "/guests/pictures/7.pgm", 1},
+				{"an absolute path in /", ".::/", "/guests/pictures/7.pgm", 0},
+			} {
+				t.Run(guest+" "+f.name+": "+c.name, func(t *testing.T) {
+					got := wasinn(t, "run", "--quiet", "--dir-ro", c.flag, "--registry", "guests/models", prebuilt(guest, f), "name", "digits", c.picture)
+					want := "\ntop 1 class=7 "
+					if c.code != 0 {
+						want = "error picture " + c.picture + ": cannot be read\n"
+					}
+					if got.code != c.code || !strings.Contains(got.stdout, want) {
+						t.Errorf("exit code %d, stdout %q, stderr %q; want %d and %q", got.code, got.stdout, got.stderr, c.code, want)
+					}
+				})
+			}
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // matrixFile is where the outcome of guests is written as a table.
-var matrixFile = flag.String("matrix", "", "write what became of each guest x interface x loading x backend to this `FILE`, as a table in Markdown; - is standard output")
+var matrixFile = flag.String("matrix", "", "write what became of each guest x interface x loading x backend x element type to this `FILE`, as a table in Markdown; - is standard output")
 
 // matrix collects what the tests of guests found.
 var matrix = matrixType{rows: map[cell]*tally{}}
@@ -26,6 +26,7 @@ type matrixType struct {
 // cell is a row of the matrix.
 type cell struct {
 	guest, form, loading, backend string
+	types                         string // the element types of what goes in
 }
 
 // tally is what became of a cell's tests, and why some do not apply.
@@ -82,18 +83,19 @@ func matrixTable() string {
 	matrix.Lock()
 	defer matrix.Unlock()
 	var b strings.Builder
-	b.WriteString("| guest | interface | loading | backend | pass | fail | skipped | not applicable |\n|---|---|---|---|---|---|---|---|\n")
+	b.WriteString("| guest | interface | loading | backend | element type | pass | fail | skipped | not applicable |\n|---|---|---|---|---|---|---|---|---|\n")
 	for _, c := range slices.SortedFunc(maps.Keys(matrix.rows), compareCells) {
 		r := matrix.rows[c]
 		var why []string
 		for _, w := range slices.Sorted(maps.Keys(r.why)) {
 			why = append(why, fmt.Sprintf("%d: %s", r.why[w], w))
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %d | %d | %d | %s |\n", c.guest, c.form, c.loading, c.backend, r.passed, r.failed, r.skipped, strings.Join(why, "; "))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %d | %d | %d | %s |\n", c.guest, c.form, c.loading, c.backend, c.types, r.passed, r.failed, r.skipped, strings.Join(why, "; "))
 	}
 	return b.String()
 }
 
 func compareCells(a, b cell) int {
-	return cmp.Or(cmp.Compare(a.guest, b.guest), cmp.Compare(a.form, b.form), cmp.Compare(a.loading, b.loading), cmp.Compare(a.backend, b.backend))
+	return cmp.Or(cmp.Compare(a.guest, b.guest), cmp.Compare(a.form, b.form), cmp.Compare(a.loading, b.loading), cmp.Compare(a.backend, b.backend),
+		cmp.Compare(a.types, b.types))
 }

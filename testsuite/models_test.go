@@ -2,11 +2,28 @@ package testsuite
 
 import (
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
+	"github.com/wasinn/wasinn/backends"
 	"github.com/wasinn/wasinn/testsuite/models"
 )
+
+// loadings are the matrix's words for nncli's.
+var loadings = map[string]string{"--name": "name", "--file": "bytes"}
+
+// tensorTypes are the element types of tensors, each named once.
+func tensorTypes(ts []backends.NamedTensor) string {
+	var names []string
+	for _, x := range ts {
+		if name := x.Tensor.Type().String(); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, " ")
+}
 
 // TestRealModelsGiveTheSameBytesThroughAGuest runs each real model in nncli, as
 // a component and as a preview 1 module, by name and from bytes, and compares
@@ -23,6 +40,7 @@ func TestRealModelsGiveTheSameBytesThroughAGuest(t *testing.T) {
 		for _, f := range forms {
 			for _, how := range [][]string{{"--name", m.Name}, {"--file", "models/" + m.File()}} {
 				t.Run(m.Name+" "+f.name+" "+how[0], func(t *testing.T) {
+					record(t, cell{"nncli, " + m.Name, f.name, loadings[how[0]], "onnxruntime", tensorTypes(inputs)})
 					scratch := t.TempDir()
 					args := []string{"run", "--registry", dir, "--dir-ro", dir + "::models", "--dir", scratch + "::scratch", prebuilt("nncli", f)}
 					args = append(args, how...)

@@ -28,9 +28,9 @@ func TestTheWalkOfTheFirstHost(t *testing.T) {
 		t.Run(e.name, func(t *testing.T) {
 			b := e.open(t)
 			dir := walkFolder(t)
-			record(t, cell{"walk", "preview 1", "bytes", e.name})
-			notApplicable(cell{"walk", "preview 1", "name", e.name}, 1, "the first host had no models with names")
-			notApplicable(cell{"walk", "component", "bytes", e.name}, 1, "the first host had no components")
+			record(t, cell{"walk", "preview 1", "bytes", e.name, "FP32"})
+			notApplicable(cell{"walk", "preview 1", "name", e.name, "FP32"}, 1, "the first host had no models with names")
+			notApplicable(cell{"walk", "component", "bytes", e.name, "FP32"}, 1, "the first host had no components")
 			got := runWalk(t, e, dir, walkSteps, "--lazy-load")
 			if got.code != 0 || got.stderr != "" {
 				t.Fatalf("exit code %d, stdout %q, stderr %q", got.code, got.stdout, got.stderr)

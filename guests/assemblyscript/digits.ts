@@ -6,9 +6,10 @@ import { Host } from "./host";
 import { Context, Graph, Neural, NeuralError, Output, Result } from "./neural";
 import { decode, SIDE, VALUES } from "./picture";
 
-const USAGE = `usage: digits [batch] name MODEL PICTURE...      the model that the host has under the name MODEL
-       digits [batch] bytes FILE PICTURE...      the ONNX model in FILE
-PICTURE is a binary PGM file; with batch, all pictures go through the model at once.
+const USAGE = `usage: digits [batch | contexts N] name MODEL PICTURE...      the model that the host has under the name MODEL
+       digits [batch | contexts N] bytes FILE PICTURE...      the ONNX model in FILE
+PICTURE is a binary PGM file. With batch, all pictures go through the model at once; with contexts, one at a time,
+in turn on N execution contexts of one graph, 1 to 1000.
 `;
 
 export class Digits {
@@ -19,24 +20,34 @@ export class Digits {
     const args = this.host.args();
     const batch = args.length > 0 && args[0] == "batch";
     if (batch) args.shift();
-    if (args.length < 3 || (args[0] != "name" && args[0] != "bytes")) {
+    let contexts = 1;
+    if (!batch && args.length > 1 && args[0] == "contexts") {
+      contexts = contextCount(args[1]);
+      args.splice(0, 2);
+    }
+    if (contexts == 0 || args.length < 3 || (args[0] != "name" && args[0] != "bytes")) {
       this.host.printError(USAGE);
       return 1;
     }
-    return this.classifyAll(args[0], args[1], args.slice(2), batch) ? 0 : 1;
+    return this.classifyAll(args[0], args[1], args.slice(2), batch, contexts) ? 0 : 1;
   }
 
-  private classifyAll(how: string, model: string, pictures: string[], batch: bool): bool {
+  /** Runs the model on all pictures at once, or one by one on count contexts in turn. */
+  private classifyAll(how: string, model: string, pictures: string[], batch: bool, count: i32): bool {
     const graph = this.load(how, model);
     if (!graph) return false;
-    const r = graph.initExecutionContext();
-    const context = r.value;
-    if (!context) return this.fail("init", r.error);
+    const contexts: Context[] = [];
+    for (let i = 0; i < count; i++) {
+      const r = graph.initExecutionContext();
+      const context = r.value;
+      if (!context) return this.fail("init", r.error);
+      contexts.push(context);
+    }
 
-    const size = batch ? pictures.length : 1;
     let ok = true;
-    for (let i = 0; i < pictures.length && ok; i += size) ok = this.classify(context, pictures.slice(i, i + size));
-    context.drop();
+    if (batch) ok = this.classify(contexts[0], pictures);
+    else for (let i = 0; i < pictures.length && ok; i++) ok = this.classify(contexts[i % count], [pictures[i]]);
+    for (let i = 0; i < count; i++) contexts[i].drop();
     graph.drop();
     return ok;
   }
@@ -115,6 +126,17 @@ export class Digits {
     this.host.print(`error ${stage} code=${e.code} data=${oneLine(e.data)}`);
     return false;
   }
+}
+
+/** Reads the N of the arguments: 1 to 1000, or 0 for anything else. */
+function contextCount(text: string): i32 {
+  let n = 0;
+  for (let i = 0; i < text.length && n <= 1000; i++) {
+    const digit = text.charCodeAt(i) - 0x30;
+    if (digit < 0 || digit > 9) return 0;
+    n = 10 * n + digit;
+  }
+  return n <= 1000 ? n : 0;
 }
 
 /** Says what keeps an output from being the same number of finite FP32 values for each of count pictures, or null. */

@@ -12,9 +12,10 @@
 #include "picture.h"
 
 static const char usage[] =
-  "usage: digits [batch] name MODEL PICTURE...      the model that the host has under the name MODEL\n"
-  "       digits [batch] bytes FILE PICTURE...      the ONNX model in FILE\n"
-  "PICTURE is a binary PGM file; with batch, all pictures go through the model at once.\n";
+  "usage: digits [batch | contexts N] name MODEL PICTURE...      the model that the host has under the name MODEL\n"
+  "       digits [batch | contexts N] bytes FILE PICTURE...      the ONNX model in FILE\n"
+  "PICTURE is a binary PGM file. With batch, all pictures go through the model at once; with contexts, one at a time,\n"
+  "in turn on N execution contexts of one graph, 1 to 1000.\n";
 
 static bool load_model(const char *how, const char *model, graph *g) {
   error e;
@@ -106,33 +107,49 @@ static bool classify(context c, char *const paths[], size_t count) {
   return true;
 }
 
+// context_count reads the N of the arguments: 1 to 1000, or 0 for anything else.
+static size_t context_count(const char *text) {
+  char *end;
+  unsigned long n = strtoul(text, &end, 10);
+  return *end == 0 && n <= 1000 ? n : 0;
+}
+
+// classify_all runs the model on all pictures at once, or one by one on count contexts in turn.
+static bool classify_all(graph g, bool batch, size_t count, char *const pictures[], size_t picture_count) {
+  context *contexts = allocate(count, sizeof *contexts);
+  error e;
+  for (size_t i = 0; i < count; i++)
+    if (!init_execution_context(g, &contexts[i], &e)) {
+      print_error(e);
+      return false;
+    }
+  bool ok = true;
+  if (batch)
+    ok = classify(contexts[0], pictures, picture_count);
+  else
+    for (size_t i = 0; i < picture_count && ok; i++)
+      ok = classify(contexts[i % count], &pictures[i], 1);
+  for (size_t i = 0; i < count; i++)
+    drop_context(contexts[i]);
+  free(contexts);
+  return ok;
+}
+
 int main(int argc, char *argv[]) {
   bool batch = argc > 1 && strcmp(argv[1], "batch") == 0;
-  char **args = argv + (batch ? 2 : 1);
-  int count = argc - (batch ? 2 : 1);
-  if (count < 3 || (strcmp(args[0], "name") != 0 && strcmp(args[0], "bytes") != 0)) {
+  bool several = argc > 2 && strcmp(argv[1], "contexts") == 0;
+  size_t contexts = several ? context_count(argv[2]) : 1;
+  int options = several ? 2 : batch ? 1 : 0;
+  char **args = argv + 1 + options;
+  int count = argc - 1 - options;
+  if (contexts == 0 || count < 3 || (strcmp(args[0], "name") != 0 && strcmp(args[0], "bytes") != 0)) {
     fputs(usage, stderr);
     return 1;
   }
-  char **pictures = args + 2;
-  count -= 2;
-
   graph g;
-  context c;
-  error e;
   if (!load_model(args[0], args[1], &g))
     return 1;
-  if (!init_execution_context(g, &c, &e)) {
-    print_error(e);
-    return 1;
-  }
-  bool ok = true;
-  if (batch)
-    ok = classify(c, pictures, (size_t)count);
-  else
-    for (int i = 0; i < count && ok; i++)
-      ok = classify(c, &pictures[i], 1);
-  drop_context(c);
+  bool ok = classify_all(g, batch, contexts, args + 2, (size_t)count - 2);
   drop_graph(g);
   return ok ? 0 : 1;
 }

@@ -63,6 +63,12 @@ bool init_execution_context(graph g, context *c, error *e) {
   return check_errno("init", nn_init_execution_context(g, c), e);
 }
 
+// too_large says what the numbers of 2021 cannot.
+static bool too_large(error *e) {
+  *e = (error){"compute", "too-large", allocate(1, 1)};
+  return false;
+}
+
 // get_output fetches output index into a buffer that it enlarges until the host finds it large enough.
 static bool get_output(context c, uint32_t index, bytes *data, error *e) {
   const uint32_t max_size = UINT32_C(1) << 30;
@@ -78,9 +84,13 @@ static bool get_output(context c, uint32_t index, bytes *data, error *e) {
       return true;
     }
     free(buffer);
-    if (err != NN_ERRNO_TOO_LARGE || size >= max_size)
+    // Some hosts tell the size that is needed, which is all there is to go by in the numbers of 2021: none of them means too-large.
+    bool told = written > size;
+    if (err != NN_ERRNO_TOO_LARGE && !(told && err != NN_ERRNO_SUCCESS))
       return check_errno("compute", err != NN_ERRNO_SUCCESS ? err : NN_ERRNO_RUNTIME_ERROR, e);
-    size = written > size && written <= max_size ? written : 2 * size; // some hosts tell the size that is needed
+    if (size >= max_size || (told && written > max_size))
+      return too_large(e);
+    size = told ? written : 2 * size;
   }
 }
 

@@ -3,6 +3,7 @@
 // The program is the same for components and for preview 1 modules; neural_component.cpp and neural_preview1.cpp are what
 // differs. guests/README.md has the contract that its output keeps, in this and in every other language.
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <numeric>
@@ -15,9 +16,10 @@
 namespace {
 
 constexpr auto usage =
-  "usage: digits [batch] name MODEL PICTURE...      the model that the host has under the name MODEL\n"
-  "       digits [batch] bytes FILE PICTURE...      the ONNX model in FILE\n"
-  "PICTURE is a binary PGM file; with batch, all pictures go through the model at once.\n";
+  "usage: digits [batch | contexts N] name MODEL PICTURE...      the model that the host has under the name MODEL\n"
+  "       digits [batch | contexts N] bytes FILE PICTURE...      the ONNX model in FILE\n"
+  "PICTURE is a binary PGM file. With batch, all pictures go through the model at once; with contexts, one at a time,\n"
+  "in turn on N execution contexts of one graph, 1 to 1000.\n";
 
 // Nothing, or the line about the error that ends the program.
 using Status = std::expected<void, std::string>;
@@ -114,31 +116,57 @@ std::expected<neural::Graph, std::string> load(bool by_name, const std::string &
   return std::move(*graph);
 }
 
-Status run(bool batch, bool by_name, const std::string &model, std::span<const std::string> pictures) {
+// How the pictures go through the model: all at once, or one by one on some contexts in turn.
+struct Way {
+  bool batch = false;
+  size_t contexts = 1;
+};
+
+Status run(Way way, bool by_name, const std::string &model, std::span<const std::string> pictures) {
   auto graph = load(by_name, model);
   if (!graph)
     return std::unexpected(graph.error());
-  auto context = graph->init_execution_context();
-  if (!context)
-    return nn_failure("init", context.error());
-  for (size_t size = batch ? pictures.size() : 1; !pictures.empty(); pictures = pictures.subspan(size))
-    if (auto status = classify(*context, pictures.first(size)); !status)
+  std::vector<neural::Context> contexts;
+  for (size_t i = 0; i < way.contexts; i++) {
+    auto context = graph->init_execution_context();
+    if (!context)
+      return nn_failure("init", context.error());
+    contexts.push_back(std::move(*context));
+  }
+  size_t size = way.batch ? pictures.size() : 1;
+  for (size_t i = 0; !pictures.empty(); i++, pictures = pictures.subspan(size))
+    if (auto status = classify(contexts[i % contexts.size()], pictures.first(size)); !status)
       return status;
   return {};
+}
+
+// Takes the words that say how off the arguments. Nothing, if they do not say it right.
+std::optional<Way> take_way(std::vector<std::string> &args) {
+  Way way;
+  if (!args.empty() && args[0] == "batch") {
+    way.batch = true;
+    args.erase(args.begin());
+  } else if (args.size() > 1 && args[0] == "contexts") {
+    auto &count = args[1];
+    auto end = count.data() + count.size();
+    auto parsed = std::from_chars(count.data(), end, way.contexts);
+    if (parsed.ec != std::errc() || parsed.ptr != end || way.contexts < 1 || way.contexts > 1000)
+      return {};
+    args.erase(args.begin(), args.begin() + 2);
+  }
+  return way;
 }
 
 } // namespace
 
 int main(int argc, char *argv[]) {
   std::vector<std::string> args(argv + std::min(argc, 1), argv + argc);
-  bool batch = !args.empty() && args[0] == "batch";
-  if (batch)
-    args.erase(args.begin());
-  if (args.size() < 3 || (args[0] != "name" && args[0] != "bytes")) {
+  auto way = take_way(args);
+  if (!way || args.size() < 3 || (args[0] != "name" && args[0] != "bytes")) {
     std::fputs(usage, stderr);
     return 1;
   }
-  Status status = run(batch, args[0] == "name", args[1], std::span(args).subspan(2));
+  Status status = run(*way, args[0] == "name", args[1], std::span(args).subspan(2));
   if (!status) {
     print_line(status.error());
     return 1;

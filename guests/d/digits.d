@@ -7,36 +7,57 @@ import neural;
 static import picture;
 
 private immutable usage =
-    "usage: digits [batch] name MODEL PICTURE...      the model that the host has under the name MODEL\n" ~
-    "       digits [batch] bytes FILE PICTURE...      the ONNX model in FILE\n" ~
-    "PICTURE is a binary PGM file; with batch, all pictures go through the model at once.\n";
+    "usage: digits [batch | contexts N] name MODEL PICTURE...      the model that the host has under the name MODEL\n" ~
+    "       digits [batch | contexts N] bytes FILE PICTURE...      the ONNX model in FILE\n" ~
+    "PICTURE is a binary PGM file. With batch, all pictures go through the model at once; with contexts, one at a time,\n" ~
+    "in turn on N execution contexts of one graph, 1 to 1000.\n";
 
 /// What wasi-libc calls, by the name that clang gives a main with arguments.
 pragma(mangle, "__main_argc_argv") extern (C) int main_(int argc, char** argv)
 {
     auto args = argv[1 .. argc > 0 ? argc : 1];
     immutable batch = args.length > 0 && strcmp(args[0], "batch") == 0;
+    size_t contexts = 1;
     if (batch)
         args = args[1 .. $];
-    if (args.length < 3 || (strcmp(args[0], "name") != 0 && strcmp(args[0], "bytes") != 0))
+    else if (args.length > 1 && strcmp(args[0], "contexts") == 0)
+    {
+        contexts = contextCount(args[1]);
+        args = args[2 .. $];
+    }
+    if (contexts == 0 || args.length < 3 || (strcmp(args[0], "name") != 0 && strcmp(args[0], "bytes") != 0))
     {
         fputs(usage.ptr, stderr);
         return 1;
     }
-    return run(args[0], args[1], args[2 .. $], batch) ? 0 : 1;
+    return run(args[0], args[1], args[2 .. $], batch, contexts) ? 0 : 1;
 }
 
-private bool run(const(char)* how, const(char)* model, char*[] pictures, bool batch)
+/// Reads the N of the arguments: 1 to 1000, or 0 for anything else.
+private size_t contextCount(const(char)* text)
+{
+    size_t n = 0;
+    for (; *text >= '0' && *text <= '9' && n <= 1000; text++)
+        n = 10 * n + (*text - '0');
+    return *text == 0 && n <= 1000 ? n : 0;
+}
+
+/// Runs the model on all pictures at once, or one by one on count contexts in turn.
+private bool run(const(char)* how, const(char)* model, char*[] pictures, bool batch, size_t count)
 {
     Graph graph;
-    Context context;
     if (!load(how, model, graph))
         return false;
-    if (auto e = graph.initExecutionContext(context))
-        return fail("init", e);
-    immutable size = batch ? pictures.length : 1;
-    for (; pictures.length > 0; pictures = pictures[size .. $])
-        if (!classify(context, pictures[0 .. size]))
+    auto contexts = allocate!Context(count);
+    scope (exit)
+        free(contexts.ptr);
+    foreach (ref context; contexts)
+        if (auto e = graph.initExecutionContext(context))
+            return fail("init", e);
+    if (batch)
+        return classify(contexts[0], pictures);
+    foreach (i; 0 .. pictures.length)
+        if (!classify(contexts[i % count], pictures[i .. i + 1]))
             return false;
     return true;
 }

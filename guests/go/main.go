@@ -13,12 +13,14 @@ import (
 	"math"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 )
 
-const usage = `usage: digits [batch] name MODEL PICTURE...      the model that the host has under the name MODEL
-       digits [batch] bytes FILE PICTURE...      the ONNX model in FILE
-PICTURE is a binary PGM file; with batch, all pictures go through the model at once.
+const usage = `usage: digits [batch | contexts N] name MODEL PICTURE...      the model that the host has under the name MODEL
+       digits [batch | contexts N] bytes FILE PICTURE...      the ONNX model in FILE
+PICTURE is a binary PGM file. With batch, all pictures go through the model at once; with contexts, one at a time,
+in turn on N execution contexts of one graph, 1 to 1000.
 `
 
 // nnError is an error of wasi-nn: WIT's name of its code, and the host's own
@@ -46,40 +48,60 @@ type output struct {
 }
 
 func main() {
-	args := os.Args[1:]
-	batch := len(args) > 0 && args[0] == "batch"
-	if batch {
-		args = args[1:]
-	}
-	if len(args) < 3 || args[0] != "name" && args[0] != "bytes" {
+	w, args, ok := takeWay(os.Args[1:])
+	if !ok || len(args) < 3 || args[0] != "name" && args[0] != "bytes" {
 		fmt.Fprint(os.Stderr, usage)
 		os.Exit(1)
 	}
-	if err := run(args[0], args[1], args[2:], batch); err != nil {
+	if err := run(w, args[0], args[1], args[2:]); err != nil {
 		fmt.Println("error", err)
 		os.Exit(1)
 	}
 }
 
+// way is how the pictures go through the model: all at once, or one by one on
+// some contexts in turn.
+type way struct {
+	batch    bool
+	contexts int
+}
+
+// takeWay takes the words that say how off the arguments. It is not ok when
+// they do not say it right.
+func takeWay(args []string) (w way, rest []string, ok bool) {
+	w = way{contexts: 1}
+	switch {
+	case len(args) > 0 && args[0] == "batch":
+		w.batch = true
+		return w, args[1:], true
+	case len(args) > 1 && args[0] == "contexts":
+		n, err := strconv.Atoi(args[1])
+		w.contexts = n
+		return w, args[2:], err == nil && n >= 1 && n <= 1000
+	}
+	return w, args, true
+}
+
 // run loads the model and classifies the pictures. Its errors are what follows
 // the word error in the line that ends the program.
-func run(how, model string, pictures []string, batch bool) error {
+func run(w way, how, model string, pictures []string) error {
 	g, err := load(how, model)
 	if err != nil {
 		return err
 	}
 	defer g.drop()
-	c, err := g.initExecutionContext()
-	if err != nil {
-		return fmt.Errorf("init %w", err)
+	contexts := make([]context, w.contexts)
+	for i := range contexts {
+		if contexts[i], err = g.initExecutionContext(); err != nil {
+			return fmt.Errorf("init %w", err)
+		}
+		defer contexts[i].drop()
 	}
-	defer c.drop()
-	size := 1
-	if batch {
-		size = len(pictures)
+	if w.batch {
+		return classify(contexts[0], pictures)
 	}
-	for chunk := range slices.Chunk(pictures, size) {
-		if err := classify(c, chunk); err != nil {
+	for i, picture := range pictures {
+		if err := classify(contexts[i%w.contexts], []string{picture}); err != nil {
 			return err
 		}
 	}

@@ -9,9 +9,10 @@ import { readPicture, SIDE, VALUES } from './picture.js';
 import { args, print, printError, readFile } from './wasi.js';
 
 const USAGE = `\
-usage: digits [batch] name MODEL PICTURE...      the model that the host has under the name MODEL
-       digits [batch] bytes FILE PICTURE...      the ONNX model in FILE
-PICTURE is a binary PGM file; with batch, all pictures go through the model at once.`;
+usage: digits [batch | contexts N] name MODEL PICTURE...      the model that the host has under the name MODEL
+       digits [batch | contexts N] bytes FILE PICTURE...      the ONNX model in FILE
+PICTURE is a binary PGM file. With batch, all pictures go through the model at once; with contexts, one at a time,
+in turn on N execution contexts of one graph, 1 to 1000.`;
 
 // attempt calls wasi-nn, and makes a Failure of an error that it reports.
 function attempt(stage, call) {
@@ -73,17 +74,18 @@ function classify(context, paths) {
 }
 
 function main(args) {
-  const batch = args[0] === 'batch';
-  const [how, model, ...pictures] = batch ? args.slice(1) : args;
-  if (!['name', 'bytes'].includes(how) || pictures.length === 0) {
+  const batch = args[0] === 'batch', several = args[0] === 'contexts';
+  const count = several ? (/^[0-9]+$/.test(args[1]) ? Number(args[1]) : 0) : 1;
+  const [how, model, ...pictures] = args.slice(several ? 2 : batch ? 1 : 0);
+  if (count < 1 || count > 1000 || !['name', 'bytes'].includes(how) || pictures.length === 0) {
     printError(USAGE);
     return false;
   }
   try {
     const graph = how === 'name' ? attempt('load', () => loadByName(model)) : loadFile(model);
-    const context = attempt('init', () => graph.initExecutionContext());
-    if (batch) classify(context, pictures);
-    else pictures.forEach((picture) => classify(context, [picture]));
+    const contexts = Array.from({ length: count }, () => attempt('init', () => graph.initExecutionContext()));
+    if (batch) classify(contexts[0], pictures);
+    else pictures.forEach((picture, i) => classify(contexts[i % count], [picture]));
     return true;
   } catch (e) {
     if (!(e instanceof Failure)) throw e;

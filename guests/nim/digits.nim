@@ -1,7 +1,7 @@
 ## Classifies pictures of handwritten digits. ../README.md has the contract that its output keeps, in this and in every other
 ## language.
 
-import std/[algorithm, math, os]
+import std/[algorithm, math, os, strutils]
 import neural, picture
 
 {.emit: """
@@ -18,9 +18,10 @@ int main(int argc, char *argv[]) {
 """.}
 
 const usage = """
-usage: digits [batch] name MODEL PICTURE...      the model that the host has under the name MODEL
-       digits [batch] bytes FILE PICTURE...      the ONNX model in FILE
-PICTURE is a binary PGM file; with batch, all pictures go through the model at once.
+usage: digits [batch | contexts N] name MODEL PICTURE...      the model that the host has under the name MODEL
+       digits [batch | contexts N] bytes FILE PICTURE...      the ONNX model in FILE
+PICTURE is a binary PGM file. With batch, all pictures go through the model at once; with contexts, one at a time,
+in turn on N execution contexts of one graph, 1 to 1000.
 """
 
 type Failure = object of CatchableError
@@ -84,23 +85,36 @@ proc classify(c: Context, paths: openArray[string]) =
     echo "output 0 name=- ty=- dims=-" # preview 1 tells nothing of it
     printTop all.toOpenArray(i * classes, (i + 1) * classes - 1)
 
-proc run(how, model: string, pictures: seq[string], batch: bool) =
+proc contextCount(text: string): int =
+  ## Reads the N of the arguments: 1 to 1000, or 0 for anything else.
+  if text.len in 1 .. 4 and text.allCharsInSet(Digits):
+    result = parseInt(text)
+    if result > 1000: result = 0
+
+proc run(how, model: string, pictures: seq[string], batch: bool, count: int) =
+  ## Runs the model on all pictures at once, or one by one on count contexts in turn.
   let graph = load(how, model)
-  var context: Context
-  stage("init"): context = graph.initExecutionContext()
+  var contexts = newSeq[Context](count)
+  stage("init"):
+    for context in contexts.mitems: context = graph.initExecutionContext()
   if batch:
-    classify(context, pictures)
+    classify(contexts[0], pictures)
   else:
-    for path in pictures: classify(context, [path])
+    for i, path in pictures: classify(contexts[i mod count], [path])
 
 var args = commandLineParams()
 let batch = args.len > 0 and args[0] == "batch"
-if batch: args.delete(0)
-if args.len < 3 or args[0] notin ["name", "bytes"]:
+var count = 1
+if batch:
+  args.delete(0)
+elif args.len > 1 and args[0] == "contexts":
+  count = contextCount(args[1])
+  args = args[2 .. ^1]
+if count == 0 or args.len < 3 or args[0] notin ["name", "bytes"]:
   stderr.write usage
   quit 1
 try:
-  run(args[0], args[1], args[2 .. ^1], batch)
+  run(args[0], args[1], args[2 .. ^1], batch, count)
 except Failure as e:
   echo e.msg
   quit 1

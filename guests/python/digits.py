@@ -19,9 +19,10 @@ from wit_world.imports.graph import ExecutionTarget, GraphEncoding
 from wit_world.imports.tensor import Tensor, TensorType
 
 USAGE = """\
-usage: digits [batch] name MODEL PICTURE...      the model that the host has under the name MODEL
-       digits [batch] bytes FILE PICTURE...      the ONNX model in FILE
-PICTURE is a binary PGM file; with batch, all pictures go through the model at once.
+usage: digits [batch | contexts N] name MODEL PICTURE...      the model that the host has under the name MODEL
+       digits [batch | contexts N] bytes FILE PICTURE...      the ONNX model in FILE
+PICTURE is a binary PGM file. With batch, all pictures go through the model at once; with contexts, one at a time,
+in turn on N execution contexts of one graph, 1 to 1000.
 """
 
 
@@ -89,8 +90,13 @@ def classify(context: inference.GraphExecutionContext, paths: list[str]):
 
 
 def main(args: list[str]) -> bool:
-    batch = args[:1] == ["batch"]
-    match args[1:] if batch else args:
+    batch, count = False, 1
+    match args:
+        case ["batch", *args]:
+            batch = True
+        case ["contexts", text, *args]:
+            count = int(text) if re.fullmatch("[0-9]{1,4}", text) else 0
+    match args if 1 <= count <= 1000 else []:
         case ["name" | "bytes" as how, model, *pictures] if pictures:
             pass
         case _:
@@ -100,9 +106,9 @@ def main(args: list[str]) -> bool:
         with stage("load"):
             loaded = graph.load_by_name(model) if how == "name" else load_file(model)
         with stage("init"):
-            context = loaded.init_execution_context()
-        for paths in [pictures] if batch else [[p] for p in pictures]:
-            classify(context, paths)
+            contexts = [loaded.init_execution_context() for _ in range(count)]
+        for i, paths in enumerate([pictures] if batch else [[p] for p in pictures]):
+            classify(contexts[i % count], paths)
         return True
     except Failure as e:
         print(f"error {e}")

@@ -10,11 +10,30 @@ const Files = @import("Files.zig");
 const Allocator = std.mem.Allocator;
 
 const usage =
-    \\usage: digits [batch] name MODEL PICTURE...      the model that the host has under the name MODEL
-    \\       digits [batch] bytes FILE PICTURE...      the ONNX model in FILE
-    \\PICTURE is a binary PGM file; with batch, all pictures go through the model at once.
+    \\usage: digits [batch | contexts N] name MODEL PICTURE...      the model that the host has under the name MODEL
+    \\       digits [batch | contexts N] bytes FILE PICTURE...      the ONNX model in FILE
+    \\PICTURE is a binary PGM file. With batch, all pictures go through the model at once; with contexts, one at a time,
+    \\in turn on N execution contexts of one graph, 1 to 1000.
     \\
 ;
+
+/// How the pictures go through the model: all at once, or one by one on some contexts in turn.
+const Way = struct {
+    batch: bool = false,
+    contexts: usize = 1,
+
+    /// Takes the words that say how off the arguments. Null, if they do not say it right.
+    fn take(args: *[]const [:0]const u8) ?Way {
+        if (args.len > 0 and std.mem.eql(u8, args.*[0], "batch")) {
+            args.* = args.*[1..];
+            return .{ .batch = true };
+        }
+        if (args.len < 2 or !std.mem.eql(u8, args.*[0], "contexts")) return .{};
+        const count = std.fmt.parseInt(usize, args.*[1], 10) catch return null;
+        args.* = args.*[2..];
+        return if (count >= 1 and count <= 1000) .{ .contexts = count } else null;
+    }
+};
 
 const Program = struct {
     gpa: Allocator,
@@ -37,19 +56,26 @@ const Program = struct {
         return p.fail("{s} code={s} data={s}", .{ stage, e.code, e.data });
     }
 
-    fn run(p: Program, batch: bool, by_name: bool, model: []const u8, pictures: []const [:0]const u8) Error!void {
+    fn run(p: Program, way: Way, by_name: bool, model: []const u8, pictures: []const [:0]const u8) Error!void {
         var failure: neural.Failure = undefined;
         const graph = try p.load(by_name, model);
         defer graph.drop();
-        const context = graph.initExecutionContext(&failure) catch return p.failNn("init", failure);
-        defer context.drop();
+        var contexts: std.ArrayList(neural.Context) = try .initCapacity(p.gpa, way.contexts);
+        defer {
+            for (contexts.items) |c| c.drop();
+            contexts.deinit(p.gpa);
+        }
+        while (contexts.items.len < way.contexts)
+            contexts.appendAssumeCapacity(graph.initExecutionContext(&failure) catch return p.failNn("init", failure));
 
-        const size = if (batch) pictures.len else 1;
+        const size = if (way.batch) pictures.len else 1;
         var rest = pictures;
+        var turn: usize = 0;
         while (rest.len > 0) : (rest = rest[size..]) {
             var arena = std.heap.ArenaAllocator.init(p.gpa);
             defer arena.deinit();
-            try p.classify(arena.allocator(), context, rest[0..size]);
+            try p.classify(arena.allocator(), contexts.items[turn % way.contexts], rest[0..size]);
+            turn += 1;
         }
     }
 
@@ -142,10 +168,10 @@ const Program = struct {
 
 pub fn main(init: std.process.Init) !u8 {
     const args = try init.minimal.args.toSlice(init.arena.allocator());
-    const batch = args.len > 1 and std.mem.eql(u8, args[1], "batch");
-    const rest = args[@min(args.len, 1 + @as(usize, @intFromBool(batch)))..];
+    var rest: []const [:0]const u8 = args[@min(args.len, 1)..];
+    const way = Way.take(&rest);
     const by_name = rest.len > 0 and std.mem.eql(u8, rest[0], "name");
-    if (rest.len < 3 or !(by_name or std.mem.eql(u8, rest[0], "bytes"))) {
+    if (way == null or rest.len < 3 or !(by_name or std.mem.eql(u8, rest[0], "bytes"))) {
         try std.Io.File.stderr().writeStreamingAll(init.io, usage);
         return 1;
     }
@@ -157,7 +183,7 @@ pub fn main(init: std.process.Init) !u8 {
         .files = .{ .io = init.io, .preopens = init.preopens },
         .out = &stdout.interface,
     };
-    const result = program.run(batch, by_name, rest[1], rest[2..]);
+    const result = program.run(way.?, by_name, rest[1], rest[2..]);
     try stdout.interface.flush();
     result catch |e| return if (e == error.Reported) 1 else e;
     return 0;

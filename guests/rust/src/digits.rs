@@ -8,9 +8,10 @@ use std::fmt;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-usage: digits [batch] name MODEL PICTURE...      the model that the host has under the name MODEL
-       digits [batch] bytes FILE PICTURE...      the ONNX model in FILE
-PICTURE is a binary PGM file; with batch, all pictures go through the model at once.
+usage: digits [batch | contexts N] name MODEL PICTURE...      the model that the host has under the name MODEL
+       digits [batch | contexts N] bytes FILE PICTURE...      the ONNX model in FILE
+PICTURE is a binary PGM file. With batch, all pictures go through the model at once; with contexts, one at a time,
+in turn on N execution contexts of one graph, 1 to 1000.
 ";
 
 /// What ends the program, as the line that it prints.
@@ -116,20 +117,44 @@ fn classify(context: &mut Context, paths: &[String]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn run(batch: bool, model: Model, pictures: &[String]) -> Result<(), Failure> {
+/// How the pictures go through the model.
+enum Way {
+    Batch,
+    /// One by one, on this many contexts in turn.
+    Contexts(usize),
+}
+
+impl Way {
+    /// Takes the words that say how off the arguments, if they say it right.
+    fn take(args: &[String]) -> Option<(Way, &[String])> {
+        match args {
+            [word, rest @ ..] if word == "batch" => Some((Way::Batch, rest)),
+            [word, count, rest @ ..] if word == "contexts" => {
+                let count = count.parse().ok().filter(|n| (1..=1000).contains(n))?;
+                Some((Way::Contexts(count), rest))
+            }
+            _ => Some((Way::Contexts(1), args)),
+        }
+    }
+}
+
+fn run(way: Way, model: Model, pictures: &[String]) -> Result<(), Failure> {
     let graph = model.load()?;
-    let mut context = graph.init_execution_context().map_err(|e| Failure::Nn("init", e))?;
-    let size = if batch { pictures.len() } else { 1 };
-    pictures.chunks(size).try_for_each(|chunk| classify(&mut context, chunk))
+    let (count, size) = match way {
+        Way::Batch => (1, pictures.len()),
+        Way::Contexts(count) => (count, 1),
+    };
+    let contexts: Result<Vec<Context>, Error> = (0..count).map(|_| graph.init_execution_context()).collect();
+    let mut contexts = contexts.map_err(|e| Failure::Nn("init", e))?;
+    pictures.chunks(size).enumerate().try_for_each(|(i, chunk)| classify(&mut contexts[i % count], chunk))
 }
 
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let batch = args.first().is_some_and(|a| a == "batch");
-    let result = match &args[usize::from(batch)..] {
-        [how, name, pictures @ ..] if how == "name" && !pictures.is_empty() => run(batch, Model::Name(name), pictures),
-        [how, file, pictures @ ..] if how == "bytes" && !pictures.is_empty() => run(batch, Model::File(file), pictures),
+    let result = match Way::take(&args) {
+        Some((way, [how, name, pictures @ ..])) if how == "name" && !pictures.is_empty() => run(way, Model::Name(name), pictures),
+        Some((way, [how, file, pictures @ ..])) if how == "bytes" && !pictures.is_empty() => run(way, Model::File(file), pictures),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::FAILURE;
