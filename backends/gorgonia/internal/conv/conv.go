@@ -3,6 +3,7 @@ package conv
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/pool"
@@ -31,9 +32,11 @@ type Conv struct {
 	// other; of a depthwise convolution with kernels of its own, what those read.
 	weights   []float32
 	depthwise *[depthwiseRows]depthwiseFunc
-	bias      []float32
-	low       float32
-	high      float32
+	// across are the weights once more, for plans that go across channels.
+	across func() []float32
+	bias   []float32
+	low    float32
+	high   float32
 	// last is the plan of the shape that was run last.
 	last atomic.Pointer[plan]
 }
@@ -84,6 +87,7 @@ func prepare(kern *kernel, spec Spec, weights, bias []float32) (*Conv, error) {
 		c.packDepthwise(weights)
 	} else {
 		c.pack(weights)
+		c.across = sync.OnceValue(c.packAcross)
 	}
 	return c, nil
 }
@@ -124,7 +128,8 @@ func (c *Conv) pack(weights []float32) {
 	}
 }
 
-// Bytes says how much memory c keeps between runs.
+// Bytes says how much memory c keeps between runs. Where an input of few columns is
+// run, it keeps the weights once more.
 func (c *Conv) Bytes() int { return 4 * (len(c.weights) + len(c.bias)) }
 
 // OutputShape is the spatial shape of the output for an input of spatial shape in.

@@ -250,18 +250,20 @@ func TestConvolutionsOfRealLayers(t *testing.T) {
 		return Window{[]int{k, k}, []int{stride, stride}, []int{dilation, dilation}, []int{pad, pad}, []int{pad, pad}}
 	}
 	for name, tc := range map[string]convCase{
-		"a first layer of three channels":   {Spec{Window: square(7, 2, 1, 3), InChannels: 3, OutChannels: 17}, 1, []int{61, 59}},
-		"a 3x3 in several blocks":           {Spec{Window: square(3, 1, 1, 1), InChannels: 40, OutChannels: 30}, 1, []int{57, 61}},
-		"a 1x1":                             {Spec{Window: square(1, 1, 1, 0), InChannels: 70, OutChannels: 33}, 2, []int{14, 14}},
-		"a 1x1 with a stride":               {Spec{Window: square(1, 2, 1, 0), InChannels: 20, OutChannels: 33}, 2, []int{15, 14}},
-		"a dilated 3x3":                     {Spec{Window: square(3, 1, 12, 12), InChannels: 8, OutChannels: 15}, 1, []int{33, 33}},
-		"a long row":                        {Spec{Window: Window{Kernel: []int{3}}, InChannels: 5, OutChannels: 15}, 1, []int{4000}},
-		"a long row with a stride and pads": {Spec{Window: Window{Kernel: []int{9}, Strides: []int{5}, PadsBegin: []int{7}, PadsEnd: []int{6}}, InChannels: 3, OutChannels: 9}, 1, []int{9000}},
-		"a spectrum":                        {Spec{Window: Window{Kernel: []int{100}, Strides: []int{40}}, InChannels: 1, OutChannels: 66}, 1, []int{1500}},
-		"patches":                           {Spec{Window: square(8, 8, 1, 0), InChannels: 3, OutChannels: 20}, 1, []int{48, 48}},
-		"a column":                          {Spec{Window: Window{Kernel: []int{3, 1}, PadsBegin: []int{1, 0}, PadsEnd: []int{1, 0}}, InChannels: 4, OutChannels: 6}, 1, []int{300, 1}},
-		"depthwise":                         {Spec{Window: square(3, 1, 1, 1), InChannels: 6, OutChannels: 6, Group: 6}, 1, []int{56, 56}},
-		"taps that meet the padding only":   {Spec{Window: square(3, 1, 5, 10), InChannels: 2, OutChannels: 3}, 1, []int{3, 3}},
+		"a first layer of three channels":          {Spec{Window: square(7, 2, 1, 3), InChannels: 3, OutChannels: 17}, 1, []int{61, 59}},
+		"a 3x3 in several blocks":                  {Spec{Window: square(3, 1, 1, 1), InChannels: 40, OutChannels: 30}, 1, []int{57, 61}},
+		"a 1x1":                                    {Spec{Window: square(1, 1, 1, 0), InChannels: 70, OutChannels: 33}, 2, []int{14, 14}},
+		"a 1x1 with a stride":                      {Spec{Window: square(1, 2, 1, 0), InChannels: 20, OutChannels: 33}, 2, []int{15, 14}},
+		"a dilated 3x3":                            {Spec{Window: square(3, 1, 12, 12), InChannels: 8, OutChannels: 15}, 1, []int{33, 33}},
+		"a long row":                               {Spec{Window: Window{Kernel: []int{3}}, InChannels: 5, OutChannels: 15}, 1, []int{4000}},
+		"a long row with a stride and pads":        {Spec{Window: Window{Kernel: []int{9}, Strides: []int{5}, PadsBegin: []int{7}, PadsEnd: []int{6}}, InChannels: 3, OutChannels: 9}, 1, []int{9000}},
+		"a spectrum":                               {Spec{Window: Window{Kernel: []int{100}, Strides: []int{40}}, InChannels: 1, OutChannels: 66}, 1, []int{1500}},
+		"patches":                                  {Spec{Window: square(8, 8, 1, 0), InChannels: 3, OutChannels: 20}, 1, []int{48, 48}},
+		"a column":                                 {Spec{Window: Window{Kernel: []int{3, 1}, PadsBegin: []int{1, 0}, PadsEnd: []int{1, 0}}, InChannels: 4, OutChannels: 6}, 1, []int{300, 1}},
+		"few columns and many channels":            {Spec{Window: square(3, 1, 1, 1), InChannels: 40, OutChannels: 70}, 2, []int{7, 7}},
+		"few columns and a group of channels":      {Spec{Window: square(3, 2, 1, 1), InChannels: 80, OutChannels: 66, Group: 2, Activation: Activation{Kind: HardSwish}}, 1, []int{11, 9}},
+		"depthwise":                                {Spec{Window: square(3, 1, 1, 1), InChannels: 6, OutChannels: 6, Group: 6}, 1, []int{56, 56}},
+		"taps that meet the padding only":          {Spec{Window: square(3, 1, 5, 10), InChannels: 2, OutChannels: 3}, 1, []int{3, 3}},
 		"a dilation of a million, one tap at most": {Spec{Window: Window{[]int{2, 2}, nil, []int{1000000, 1000000}, []int{1000000, 1000000}, nil}, InChannels: 2, OutChannels: 3}, 1, []int{3, 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -269,6 +271,24 @@ func TestConvolutionsOfRealLayers(t *testing.T) {
 			testConv(t, best, nil, r, tc)
 			testConv(t, best, two, r, tc)
 		})
+	}
+}
+
+func TestFewColumnsGoAcrossChannels(t *testing.T) {
+	for _, kern := range kernels() {
+		c, err := prepare(kern, Spec{Window: Window{Kernel: []int{3, 3}}, InChannels: 40, OutChannels: 64}, make([]float32, 64*40*9), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for size, want := range map[int]bool{9: kern != plainKernel, 66: false} {
+			p, _, err := c.plan([]int{size, size})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.lay(p); p.across != want {
+				t.Errorf("%s, input of %dx%d: across is %v, want %v", kern.name, size, size, p.across, want)
+			}
+		}
 	}
 }
 

@@ -14,6 +14,10 @@ type kernel struct {
 	lanes int // of a vector
 	// tiles are the functions by vectors of columns and rows, each less one.
 	tiles [][]tileFunc
+	// across are functions whose vectors, as many as a tile has, are of weights: b has
+	// a column for each row of c, and a the weights of so many channels for each step.
+	// They are by columns, less one; plain Go has none.
+	across []tileFunc
 	// wide takes one row of weights and wideVectors of columns.
 	wide        tileFunc
 	wideVectors int

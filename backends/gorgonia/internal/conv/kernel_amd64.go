@@ -92,6 +92,48 @@ func tile14x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, l
 func tile1x8AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 
 //go:noescape
+func across1x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func across2x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func across3x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func across4x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func across5x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func across6x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func across7x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func across8x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func across9x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func across10x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func across11x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func across12x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func across13x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func across14x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
 func finishAVX512(dst *float32, src *float32, n int, rows int, dstStride int, srcStride int, bias float32, low float32, high float32)
 
 //go:noescape
@@ -135,6 +177,24 @@ func tile6x2AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc 
 
 //go:noescape
 func tile1x8AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func across1x2AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func across2x2AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func across3x2AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func across4x2AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func across5x2AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func across6x2AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 
 //go:noescape
 func finishAVX2(dst *float32, src *float32, n int, rows int, dstStride int, srcStride int, bias float32, low float32, high float32)

@@ -24,6 +24,8 @@ type plan struct {
 
 	apart bool // taps one by one, without planes
 
+	across bool // vectors are of channels, not of columns
+
 	// Tables of a depthwise convolution, and its number of strips of columns.
 	masks     []byte
 	inputRows []int
@@ -117,6 +119,9 @@ func (p *plan) cut(c *Conv) {
 	columns := (p.rows-1)*p.width + p.cols
 	p.sumStride = (columns+vector-1)/vector*vector + 16
 	p.scratch = p.planeElements + min(c.outC, c.kern.rows)*p.sumStride
+	if p.across = c.betterAcross(columns, p.rows*p.cols); p.across {
+		p.scratch = p.planeElements + 2*p.rows*p.cols*vector
+	}
 	if p.planeElements > planeLimit {
 		p.apart = true
 		p.scratch = 0

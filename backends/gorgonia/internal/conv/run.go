@@ -13,8 +13,9 @@ type run struct {
 	conv          *Conv
 	plan          *plan
 	dst, src, res []float32
-	// parts is in how many tasks the channels of one block are cut.
-	parts int
+	// units are the tiles of rows, or the vectors of channels, of a group; parts is in
+	// how many tasks they are cut for one block.
+	units, parts int
 }
 
 var runs = sync.Pool{New: func() any { return new(run) }}
@@ -52,9 +53,12 @@ func (r *run) start(p *pool.Pool, batch int) {
 		return
 	}
 	blocks := batch * c.groups * pl.out[0] * pl.rowBlocks * pl.colBlocks
-	r.parts = 1
+	r.units, r.parts = c.tiles(), 1
+	if pl.across {
+		r.units = c.vectors()
+	}
 	if threads := p.Threads(); threads > 1 {
-		r.parts = min(c.tiles(), (2*threads+blocks-1)/blocks)
+		r.parts = min(r.units, (2*threads+blocks-1)/blocks)
 	}
 	tasks := blocks * r.parts
 	perTask := (len(r.dst)/tasks + 1) * c.steps
@@ -67,10 +71,10 @@ const grainOps = 1 << 17
 // block is a part of the output: some rows and columns at one depth, of one group
 // of one element of the batch.
 type block struct {
-	n, g, od             int
-	oh, ow               int
-	rows, cols           int
-	firstTile, afterTile int
+	n, g, od     int
+	oh, ow       int
+	rows, cols   int
+	first, after int // units
 }
 
 // block returns task i. Tasks of the same part of the input follow each other.
@@ -78,7 +82,7 @@ func (r *run) block(i int) block {
 	c, p := r.conv, r.plan
 	var b block
 	part := i % r.parts
-	b.firstTile, b.afterTile = part*c.tiles()/r.parts, (part+1)*c.tiles()/r.parts
+	b.first, b.after = part*r.units/r.parts, (part+1)*r.units/r.parts
 	i /= r.parts
 	b.ow = i % p.colBlocks * p.cols
 	i /= p.colBlocks
@@ -103,9 +107,14 @@ func (r *run) Do(lo, hi int) {
 			r.gather(planes, &b)
 			gathered = i / r.parts
 		}
-		for t := b.firstTile; t < b.afterTile; t++ {
-			r.multiply(planes, sums, &b, t)
-			r.finish(s, sums, &b, t)
+		for u := b.first; u < b.after; u++ {
+			if r.plan.across {
+				r.multiplyAcross(planes, sums, &b, u)
+				r.finishAcross(s, sums, &b, u)
+			} else {
+				r.multiply(planes, sums, &b, u)
+				r.finish(s, sums, &b, u)
+			}
 		}
 	}
 	s.finish = finishing{}
@@ -214,24 +223,28 @@ func (r *run) multiply(planes, sums []float32, b *block, t int) {
 
 // finish writes the sums of tile t to the output, with all that follows.
 func (r *run) finish(s *scratch, sums []float32, b *block, t int) {
-	c, p := r.conv, r.plan
-	first, rows := c.tile(t)
-	f := &s.finish
-	*f = finishing{n: b.cols, rows: b.rows, dstStride: p.out[2], srcStride: p.width, low: c.low, high: c.high}
-	if p.width == p.out[2] {
-		f.n, f.rows = b.rows*p.width, 1
-	}
+	first, rows := r.conv.tile(t)
 	for i := range rows {
-		channel := b.g*c.outC + first + i
-		at := ((b.n*c.spec.OutChannels+channel)*p.out[0]+b.od)*p.out[1]*p.out[2] + b.oh*p.out[2] + b.ow
-		f.dst, f.src, f.bias = r.dst[at:], sums[i*p.sumStride:], c.bias[channel]
-		if r.res != nil {
-			f.res = r.res[at:]
-		}
-		c.kern.finish(f)
-		if !c.spec.Activation.isLimits() {
-			c.applyToRows(r.dst[at:], b.rows, b.cols, p.out[2])
-		}
+		r.finishChannel(s, sums[i*r.plan.sumStride:], r.plan.width, b, b.g*r.conv.outC+first+i)
+	}
+}
+
+// finishChannel writes the sums of one channel, whose rows are stride apart.
+func (r *run) finishChannel(s *scratch, sums []float32, stride int, b *block, channel int) {
+	c, p := r.conv, r.plan
+	at := ((b.n*c.spec.OutChannels+channel)*p.out[0]+b.od)*p.out[1]*p.out[2] + b.oh*p.out[2] + b.ow
+	f := &s.finish
+	*f = finishing{dst: r.dst[at:], src: sums, n: b.cols, rows: b.rows, dstStride: p.out[2], srcStride: stride,
+		bias: c.bias[channel], low: c.low, high: c.high}
+	if stride == p.out[2] {
+		f.n, f.rows = b.rows*stride, 1
+	}
+	if r.res != nil {
+		f.res = r.res[at:]
+	}
+	c.kern.finish(f)
+	if !c.spec.Activation.isLimits() {
+		c.applyToRows(r.dst[at:], b.rows, b.cols, p.out[2])
 	}
 }
 

@@ -10,11 +10,17 @@ var tilesAVX512 = [][]tileFunc{
 	{tile1x2AVX512, tile2x2AVX512, tile3x2AVX512, tile4x2AVX512, tile5x2AVX512, tile6x2AVX512, tile7x2AVX512, tile8x2AVX512, tile9x2AVX512, tile10x2AVX512, tile11x2AVX512, tile12x2AVX512, tile13x2AVX512, tile14x2AVX512},
 }
 
+// acrossAVX512 are the kernels whose vectors are channels, by columns, less one.
+var acrossAVX512 = []tileFunc{across1x2AVX512, across2x2AVX512, across3x2AVX512, across4x2AVX512, across5x2AVX512, across6x2AVX512, across7x2AVX512, across8x2AVX512, across9x2AVX512, across10x2AVX512, across11x2AVX512, across12x2AVX512, across13x2AVX512, across14x2AVX512}
+
 // tilesAVX2 are the kernels by vectors and rows, each less one.
 var tilesAVX2 = [][]tileFunc{
 	{tile1x1AVX2, tile2x1AVX2, tile3x1AVX2, tile4x1AVX2, tile5x1AVX2, tile6x1AVX2},
 	{tile1x2AVX2, tile2x2AVX2, tile3x2AVX2, tile4x2AVX2, tile5x2AVX2, tile6x2AVX2},
 }
+
+// acrossAVX2 are the kernels whose vectors are channels, by columns, less one.
+var acrossAVX2 = []tileFunc{across1x2AVX2, across2x2AVX2, across3x2AVX2, across4x2AVX2, across5x2AVX2, across6x2AVX2}
 
 // depthwise3Stride1AVX512 are the kernels by rows of output, less one.
 var depthwise3Stride1AVX512 = [depthwiseRows]depthwiseFunc{depthwise3Stride1Rows1AVX512, depthwise3Stride1Rows2AVX512, depthwise3Stride1Rows3AVX512, depthwise3Stride1Rows4AVX512}

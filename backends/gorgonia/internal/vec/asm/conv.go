@@ -21,24 +21,31 @@ func emitConv() {
 	for _, s := range tileShapes {
 		for vectors := 1; vectors <= s.vectors; vectors++ {
 			for rows := 1; rows <= s.rows; rows++ {
-				emitTile(s.m, rows, vectors)
+				emitTile(s.m, rows, vectors, false)
 			}
 		}
-		emitTile(s.m, 1, 8)
+		emitTile(s.m, 1, 8, false)
+		for rows := 1; rows <= s.rows; rows++ {
+			emitTile(s.m, rows, s.vectors, true)
+		}
 		emitFinish(s.m, false)
 		emitFinish(s.m, true)
 	}
 	emitDeinterleave()
 }
 
-func tileName(m *machine, rows, vectors int) string {
+func tileName(m *machine, rows, vectors int, across bool) string {
+	if across {
+		return fmt.Sprintf("across%dx%d%s", rows, vectors, m.name)
+	}
 	return fmt.Sprintf("tile%dx%d%s", rows, vectors, m.name)
 }
 
 // emitTile writes the product of rows of weights with vectors of columns, each of
-// whose steps is found by an offset from b in bytes.
-func emitTile(m *machine, rows, vectors int) {
-	TEXT(tileName(m, rows, vectors), attr.NOSPLIT, "func(k int, offsets *int32, a, b, c *float32, ldc int)")
+// whose steps is found by an offset from b in bytes. Across, the vectors are of
+// weights, and the rows are columns.
+func emitTile(m *machine, rows, vectors int, across bool) {
+	TEXT(tileName(m, rows, vectors, across), attr.NOSPLIT, "func(k int, offsets *int32, a, b, c *float32, ldc int)")
 	Pragma("noescape")
 	k := Load(Param("k"), GP64())
 	offsets := Load(Param("offsets"), GP64())
@@ -56,27 +63,36 @@ func emitTile(m *machine, rows, vectors int) {
 	Label("step")
 	MOVLQSX(Mem{Base: offsets}, at)
 	ADDQ(U8(4), offsets)
+	// What is loaded as vectors, and where each row's one element is.
+	vector := func(v int) Mem { return Mem{Base: b, Index: at, Scale: 1, Disp: v * m.bytes()} }
+	element := func(r int) Mem { return Mem{Base: a, Disp: 4 * r} }
+	advance := 4 * rows
+	if across {
+		vector = func(v int) Mem { return Mem{Base: a, Disp: v * m.bytes()} }
+		element = func(r int) Mem { return Mem{Base: b, Index: at, Scale: 1, Disp: 4 * r} }
+		advance = vectors * m.bytes()
+	}
 	if rows == 1 {
 		w := m.reg()
-		VBROADCASTSS(Mem{Base: a}, w)
+		VBROADCASTSS(element(0), w)
 		for v := range vectors {
-			VFMADD231PS(Mem{Base: b, Index: at, Scale: 1, Disp: v * m.bytes()}, w, acc[0][v])
+			VFMADD231PS(vector(v), w, acc[0][v])
 		}
 	} else {
 		x := make([]Op, vectors)
 		for v := range x {
 			x[v] = m.reg()
-			VMOVUPS(Mem{Base: b, Index: at, Scale: 1, Disp: v * m.bytes()}, x[v])
+			VMOVUPS(vector(v), x[v])
 		}
 		for r := range rows {
 			w := m.reg()
-			VBROADCASTSS(Mem{Base: a, Disp: 4 * r}, w)
+			VBROADCASTSS(element(r), w)
 			for v := range vectors {
 				VFMADD231PS(x[v], w, acc[r][v])
 			}
 		}
 	}
-	ADDQ(U8(4*rows), a)
+	ADDQ(U32(advance), a)
 	DECQ(k)
 	JNE(LabelRef("step"))
 	c := Load(Param("c"), GP64())
@@ -213,9 +229,17 @@ func tileTables() string {
 				if rows > 1 {
 					b.WriteString(", ")
 				}
-				b.WriteString(tileName(s.m, rows, vectors))
+				b.WriteString(tileName(s.m, rows, vectors, false))
 			}
 			b.WriteString("},\n")
+		}
+		b.WriteString("}\n")
+		fmt.Fprintf(&b, "\n// across%s are the kernels whose vectors are channels, by columns, less one.\nvar across%s = []tileFunc{", s.m.name, s.m.name)
+		for rows := 1; rows <= s.rows; rows++ {
+			if rows > 1 {
+				b.WriteString(", ")
+			}
+			b.WriteString(tileName(s.m, rows, s.vectors, true))
 		}
 		b.WriteString("}\n")
 	}
