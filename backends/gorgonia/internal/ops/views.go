@@ -14,6 +14,8 @@ func moves() [][]op.Spec {
 		concats(),
 		gathers(),
 		generators(),
+		intConvolutions(),
+		intMatMuls(),
 		loops(),
 		optionals(),
 		pads(),
