@@ -38,6 +38,39 @@ func BenchmarkAgainstONNXRuntime(b *testing.B) {
 	}
 }
 
+// BenchmarkIntAgainstONNXRuntime does the same for MatMulInteger with uint8 by constant int8.
+func BenchmarkIntAgainstONNXRuntime(b *testing.B) {
+	for _, s := range [][3]int{{512, 512, 512}, {128, 768, 768}, {128, 3072, 768}, {1, 1024, 1024}, {16, 512, 512}} {
+		m, n, k := s[0], s[1], s[2]
+		b.Run(fmt.Sprintf("%dx%dx%d", m, n, k), func(b *testing.B) {
+			rng := rand.New(rand.NewPCG(1, 2))
+			x, w, y := newBytes(rng, m, k, false, false, 1), newBytes(rng, k, n, false, true, 0), make([]int32, m*n)
+			x.data, x.ld = x.data[:m*k], k
+			w.data, w.ld = w.data[:k*n], n
+			packed := IntB{Packed: PackIntB(k, n, IntB{Data: w.data, LD: n, Signed: true})}
+			shapes := func(g onnxtest.Graph) []byte {
+				g.Inputs = []onnxtest.Value{{Name: "x", Type: onnxtest.Uint8, Shape: onnxtest.Dims(m, k)}}
+				return onnxtest.Model{Graph: g}.Marshal()
+			}
+			theirs := newSession(b, 1, shapes(onnxtest.Graph{
+				Nodes:   []onnxtest.Node{{Op: "MatMulInteger", Inputs: []string{"x", "w", "zero"}, Outputs: []string{"y"}}},
+				Outputs: []onnxtest.Value{{Name: "y", Type: onnxtest.Int32, Shape: onnxtest.Dims(m, n)}},
+				Initializers: []onnxtest.Tensor{
+					{Name: "w", Type: onnxtest.Int8, Dims: []int64{int64(k), int64(n)}, Raw: w.data},
+					{Name: "zero", Type: onnxtest.Uint8, Raw: []byte{byte(x.zero[0])}},
+				},
+			}), m, n, k, nil, nil, true, x.data)
+			empty := newSession(b, 1, shapes(onnxtest.Graph{
+				Nodes:   []onnxtest.Node{{Op: "Shape", Inputs: []string{"x"}, Outputs: []string{"y"}}},
+				Outputs: []onnxtest.Value{{Name: "y", Type: onnxtest.Int64, Shape: onnxtest.Dims(2)}},
+			}), m, n, k, nil, nil, true, x.data)
+			report(b, "GOP/s", 2*float64(m)*float64(n)*float64(k)/1e9, theirs, empty, func() {
+				GemmInt8(nil, y, n, m, n, k, IntA{Data: x.data, LD: k, Zero: x.zero}, packed, nil)
+			})
+		})
+	}
+}
+
 func versus(b *testing.B, threads, m, n, k int, weights bool) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	x, w, y := randoms(rng, m*k), randoms(rng, k*n), make([]float32, m*n)
@@ -49,11 +82,18 @@ func versus(b *testing.B, threads, m, n, k int, weights bool) {
 	}
 	theirs := newSession(b, threads, matMulModel(m, n, k, w, weights), m, n, k, x, w, weights)
 	empty := newSession(b, threads, emptyModel(m, n, k, weights), m, n, k, x, w, weights)
+	report(b, "GFLOP/s", 2*float64(m)*float64(n)*float64(k)/1e9, theirs, empty, func() {
+		Gemm(p, y, n, m, n, k, A{Data: x, LD: k}, right, Epilogue{})
+	})
+}
+
+// report times ours and theirs turn by turn.
+func report(b *testing.B, unit string, ops float64, theirs, empty func(b *testing.B) float64, run func()) {
 	ours, other, nothing := math.Inf(1), math.Inf(1), math.Inf(1)
 	for b.Loop() {
 		for range 5 {
 			start := time.Now()
-			Gemm(p, y, n, m, n, k, A{Data: x, LD: k}, right, Epilogue{})
+			run()
 			ours = min(ours, time.Since(start).Seconds())
 		}
 		for range 5 {
@@ -61,15 +101,15 @@ func versus(b *testing.B, threads, m, n, k int, weights bool) {
 			nothing = min(nothing, empty(b))
 		}
 	}
-	ops := 2 * float64(m) * float64(n) * float64(k) / 1e9
-	b.ReportMetric(ops/ours, "GFLOP/s")
-	b.ReportMetric(ops/(other-nothing), "ORT-GFLOP/s")
+	b.ReportMetric(ops/ours, unit)
+	b.ReportMetric(ops/(other-nothing), "ORT-"+unit)
 	b.ReportMetric((other-nothing)/ours, "ours/ORT")
 	b.ReportMetric(0, "ns/op")
 }
 
-// newSession returns a function that runs the model once and says how many seconds that took.
-func newSession(b *testing.B, threads int, model []byte, m, n, k int, x, w []float32, weights bool) func(b *testing.B) float64 {
+// newSession returns a function that runs the model once, on x and w, or on bytes
+// for x, and says how many seconds that took.
+func newSession(b *testing.B, threads int, model []byte, m, n, k int, x, w []float32, weights bool, quantised ...[]byte) func(b *testing.B) float64 {
 	b.Helper()
 	backend, err := onnxruntime.New(onnxruntime.Config{})
 	if err != nil {
@@ -101,7 +141,17 @@ func newSession(b *testing.B, threads int, model []byte, m, n, k int, x, w []flo
 		}
 		return t
 	}
-	inputs := []backends.NamedTensor{{Name: "x", Tensor: tensor(m, k, x)}}
+	var inputs []backends.NamedTensor
+	for _, x := range quantised {
+		t, err := backends.NewTensor([]uint32{uint32(m), uint32(k)}, backends.U8, x)
+		if err != nil {
+			b.Fatal(err)
+		}
+		inputs = append(inputs, backends.NamedTensor{Name: "x", Tensor: t})
+	}
+	if inputs == nil {
+		inputs = append(inputs, backends.NamedTensor{Name: "x", Tensor: tensor(m, k, x)})
+	}
 	if !weights {
 		inputs = append(inputs, backends.NamedTensor{Name: "w", Tensor: tensor(k, n, w)})
 	}
