@@ -174,20 +174,30 @@ func (k *kernel) product() {
 		}
 		ADDQ(bStep, b)
 	}
-	loops := func(prefix string, load func()) {
+	loops := func(prefix string, load func(from Mem, v int)) {
+		loadAll := func(from Mem) {
+			for v := range k.vecs {
+				from.Disp = 4 * k.width * v
+				load(from, v)
+			}
+		}
 		if k.sets > 1 {
 			left := GP64()
 			MOVQ(n, left)
 			SHRQ(Imm(uint64(log2(k.sets))), left)
 			JZ(LabelRef(prefix + "Rest"))
-			Label(prefix + "Many")
-			for set := range k.sets {
-				load()
-				k.multiply(p, set)
-				advance()
+			if k.rows == 1 {
+				k.quarters(prefix, p.base[0], step, b, bStep, left, loadAll)
+			} else {
+				Label(prefix + "Many")
+				for set := range k.sets {
+					loadAll(Mem{Base: b})
+					k.multiply(p.at, set)
+					advance()
+				}
+				DECQ(left)
+				JNZ(LabelRef(prefix + "Many"))
 			}
-			DECQ(left)
-			JNZ(LabelRef(prefix + "Many"))
 			Label(prefix + "Rest")
 			ANDQ(Imm(uint64(k.sets-1)), n)
 		} else {
@@ -195,35 +205,25 @@ func (k *kernel) product() {
 		}
 		JZ(LabelRef("summed"))
 		Label(prefix + "One")
-		load()
-		k.multiply(p, 0)
+		loadAll(Mem{Base: b})
+		k.multiply(p.at, 0)
 		advance()
 		DECQ(n)
 		JNZ(LabelRef(prefix + "One"))
 	}
 	if k.wide() {
-		loops("k", func() {
-			for v := range k.vecs {
-				VMOVUPS_Z(Mem{Base: b, Disp: 64 * v}, mask(v), k.b[v])
-			}
-		})
+		loops("k", func(from Mem, v int) { VMOVUPS_Z(from, mask(v), k.b[v]) })
 	} else {
 		masks := GP64()
 		TESTL(U32(flagMasked), k.arg(offFlags))
 		JNZ(LabelRef("masked"))
-		loops("k", func() {
-			for v := range k.vecs {
-				VMOVUPS(Mem{Base: b, Disp: 32 * v}, k.b[v])
-			}
-		})
+		loops("k", func(from Mem, v int) { VMOVUPS(from, k.b[v]) })
 		JMP(LabelRef("summed"))
 		Label("masked")
 		MOVQ(k.arg(offMaskVec), masks)
-		loops("m", func() {
-			for v := range k.vecs {
-				VMOVUPS(Mem{Base: masks, Disp: 32 * v}, k.b[v])
-				VMASKMOVPS(Mem{Base: b, Disp: 32 * v}, k.b[v], k.b[v])
-			}
+		loops("m", func(from Mem, v int) {
+			VMOVUPS(Mem{Base: masks, Disp: 32 * v}, k.b[v])
+			VMASKMOVPS(from, k.b[v], k.b[v])
 		})
 	}
 	Label("summed")
@@ -238,15 +238,40 @@ func (k *kernel) product() {
 	}
 }
 
+// quarters multiplies one row, which waits for B alone, with four quarters of k
+// side by side: the processor reads ahead in four places at once.
+func (k *kernel) quarters(prefix string, a, aStep, b, bStep, left Register, load func(from Mem)) {
+	a1, a3, b1, b3 := GP64(), GP64(), GP64(), GP64()
+	for _, d := range [][3]Register{{aStep, a1, a3}, {bStep, b1, b3}} {
+		MOVQ(left, d[1])
+		IMULQ(d[0], d[1])
+		LEAQ(Mem{Base: d[1], Index: d[1], Scale: 2}, d[2])
+	}
+	quarter := func(base, one, three Register, set int) Mem {
+		return []Mem{{Base: base}, {Base: base, Index: one, Scale: 1}, {Base: base, Index: one, Scale: 2}, {Base: base, Index: three, Scale: 1}}[set]
+	}
+	Label(prefix + "Many")
+	for set := range 4 {
+		load(quarter(b, b1, b3, set))
+		k.multiply(func(int) Mem { return quarter(a, a1, a3, set) }, set)
+	}
+	ADDQ(aStep, a)
+	ADDQ(bStep, b)
+	DECQ(left)
+	JNZ(LabelRef(prefix + "Many"))
+	ADDQ(a3, a)
+	ADDQ(b3, b)
+}
+
 // streams says whether the kernel is likely to wait for B from memory, which it
 // does where few rows of A share it: it then asks for rows of B well ahead.
 func (k *kernel) streams() bool { return k.rows <= 4 }
 
 // multiply adds the product of one column of A and the loaded row of B.
-func (k *kernel) multiply(p *rowPointers, set int) {
+func (k *kernel) multiply(at func(r int) Mem, set int) {
 	for r := range k.rows {
 		a := k.s[r%2]
-		VBROADCASTSS(p.at(r), a)
+		VBROADCASTSS(at(r), a)
 		for v := range k.vecs {
 			VFMADD231PS(k.b[v], a, k.acc(set, r, v))
 		}
