@@ -29,11 +29,14 @@ func (b *Backend) load(ctx context.Context, model []byte, opts backends.LoadOpti
 	if err := readExternal(m.Graph, opts.Path); err != nil {
 		return nil, err
 	}
-	prepared, err := program.Prepare(m, b.opts)
+	threads := b.pool(opts.IntraOpThreads)
+	var stop atomic.Bool
+	defer context.AfterFunc(ctx, func() { stop.Store(true) })()
+	prepared, err := program.Prepare(op.NewRun(threads, b.cfg.MaxMemory, &stop), m, b.opts)
 	if err != nil {
 		return nil, modelError(ctx, err)
 	}
-	g := &graph{backend: b, program: prepared, pool: b.pool(opts.IntraOpThreads), values: opts.Values}
+	g := &graph{backend: b, program: prepared, pool: threads, values: opts.Values}
 	if err := g.describe(); err != nil {
 		return nil, err
 	}

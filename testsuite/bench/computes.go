@@ -108,13 +108,13 @@ func openCompute(ctx context.Context, e *Env, w workload, through door) (ours, f
 	if err != nil {
 		return nil, nil, err
 	}
-	floor, err = direct(ctx, e, engine, w.model, []backends.NamedTensor{{Name: w.name, Tensor: input}}, w.copy)
+	floor, err = direct(ctx, e, engine, w.model, []backends.NamedTensor{{Name: w.name, Tensor: input}}, 0, w.copy)
 	return ours, floor, err
 }
 
 // direct computes by an engine's Go interface.
-func direct(ctx context.Context, e *Env, engine backends.Backend, model []byte, in []backends.NamedTensor, copies bool) (Side, error) {
-	g, err := engine.Load(ctx, [][]byte{model}, backends.LoadOptions{Encoding: backends.ONNX})
+func direct(ctx context.Context, e *Env, engine backends.Backend, model []byte, in []backends.NamedTensor, threads int, copies bool) (Side, error) {
+	g, err := engine.Load(ctx, [][]byte{model}, backends.LoadOptions{Encoding: backends.ONNX, IntraOpThreads: threads})
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ type engineCase struct {
 // engineCases is where a benchmark of an engine is added: a line here is a row
 // gorgonia.NAME.
 func engineCases() []engineCase {
-	return []engineCase{
+	return append(networkCases(), []engineCase{
 		{"matmul512", "a matrix product, 512 x 512 x 512", func() ([]byte, []backends.NamedTensor, error) {
 			in, err := ramp("in", 512, 512)
 			return onnxtest.MatMuls(512, 1), in, err
@@ -37,7 +37,9 @@ func engineCases() []engineCase {
 		}},
 		{"silero-vad-v5", "a real model, of the pinned ones: voice activity", func() ([]byte, []backends.NamedTensor, error) { return pinned("silero-vad-v5") }},
 		{"blazeface-front", "a real model, of the pinned ones: faces", func() ([]byte, []backends.NamedTensor, error) { return pinned("blazeface-front") }},
-	}
+		{"ppocr-det", "a real model, of the pinned ones: where text is", func() ([]byte, []backends.NamedTensor, error) { return pinned("ppocr-det") }},
+		{"ppocr-rec", "a real model, of the pinned ones: what text says", func() ([]byte, []backends.NamedTensor, error) { return pinned("ppocr-rec") }},
+	}...)
 }
 
 // engineRows are computes of the Gorgonia engine by its Go interface. The floor
@@ -45,14 +47,20 @@ func engineCases() []engineCase {
 func engineRows() []Row {
 	var rows []Row
 	for _, c := range engineCases() {
-		rows = append(rows, Row{"gorgonia." + c.name, c.what, "ONNX Runtime, as many threads", func(ctx context.Context, e *Env) (Side, Side, error) {
-			return openEngines(ctx, e, c)
-		}})
+		for _, threads := range []int{1, 2} {
+			name, what := "gorgonia."+c.name, c.what+", on one thread"
+			if threads > 1 {
+				name, what = fmt.Sprintf("%s.threads%d", name, threads), fmt.Sprintf("%s, on %d threads", c.what, threads)
+			}
+			rows = append(rows, Row{name, what, "ONNX Runtime, as many threads", func(ctx context.Context, e *Env) (Side, Side, error) {
+				return openEngines(ctx, e, c, threads)
+			}})
+		}
 	}
 	return rows
 }
 
-func openEngines(ctx context.Context, e *Env, c engineCase) (ours, floor Side, err error) {
+func openEngines(ctx context.Context, e *Env, c engineCase, threads int) (ours, floor Side, err error) {
 	model, in, err := c.model()
 	if err != nil {
 		return nil, nil, err
@@ -61,18 +69,18 @@ func openEngines(ctx context.Context, e *Env, c engineCase) (ours, floor Side, e
 	if err != nil {
 		return nil, nil, err
 	}
-	own, err := gorgonia.New(gorgonia.Config{})
+	own, err := gorgonia.New(gorgonia.Config{IntraOpThreads: threads})
 	if err != nil {
 		return nil, nil, err
 	}
-	ours, err = direct(ctx, e, own, model, in, false)
+	ours, err = direct(ctx, e, own, model, in, threads, false)
 	if err != nil && backends.AsError(err).Code == backends.UnsupportedOperation {
 		err = missing(err)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	floor, err = direct(ctx, e, ort, model, in, false)
+	floor, err = direct(ctx, e, ort, model, in, threads, false)
 	return ours, floor, err
 }
 

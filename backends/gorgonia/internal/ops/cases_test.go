@@ -50,7 +50,7 @@ func runCase(dir string, tape bool) error {
 	if err != nil {
 		return fmt.Errorf("decode: %w", err)
 	}
-	g, err := program.Prepare(model, program.Options{Operators: ops.New(), Tape: tape})
+	g, err := program.Prepare(op.NewRun(nil, 0, nil), model, program.Options{Operators: ops.New(), Tape: tape})
 	if err != nil {
 		return fmt.Errorf("prepare: %w", err)
 	}

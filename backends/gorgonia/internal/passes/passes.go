@@ -33,6 +33,9 @@ type Graph struct {
 	Keep map[string]bool
 	// Version of ai.onnx that a node is of.
 	Version func(n *onnx.Node) int
+	// Fold computes a node whose inputs are all constants; nil when it cannot, or should
+	// not.
+	Fold func(n *onnx.Node, consts map[string]*tensor.Tensor) []*tensor.Tensor
 	// Added is told of each constant that a pass makes.
 	Added func(name string, t *tensor.Tensor)
 }

@@ -5,41 +5,42 @@ import (
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/tensor"
 )
 
-// constants makes initializers of Constant nodes, for the passes behind.
+// constants makes initializers of what depends on constants alone, for the passes
+// behind.
 func constants(w *work) int {
-	n := 0
-	for _, node := range w.Nodes {
-		if !is(node, "Constant") || len(node.Outputs) != 1 || w.Consts[node.Outputs[0]] != nil {
+	count := 0
+	for _, n := range w.Nodes {
+		if !w.allConstant(n) {
 			continue
 		}
-		t := constantOf(node)
-		if t == nil {
+		values := w.Fold(n, w.Consts)
+		if values == nil {
 			continue
 		}
-		w.Consts[node.Outputs[0]] = t
-		w.Added(node.Outputs[0], t)
-		w.drop(node)
-		n++
+		for i, name := range n.Outputs {
+			if name != "" {
+				w.Consts[name] = values[i]
+				w.Added(name, values[i])
+			}
+		}
+		w.drop(n)
+		count++
 	}
-	return n
+	return count
 }
 
-// constantOf is the tensor of a Constant, in its most common spellings.
-func constantOf(n *onnx.Node) *tensor.Tensor {
-	if len(n.Attributes) != 1 {
-		return nil
+func (w *work) allConstant(n *onnx.Node) bool {
+	for _, in := range n.Inputs {
+		if in != "" && w.Consts[in] == nil {
+			return false
+		}
 	}
-	switch a := n.Attributes[0]; {
-	case a.Name == "value" && a.Type == onnx.TensorAttr:
-		return a.Tensor
-	case a.Name == "value_float" && a.Type == onnx.Float:
-		return tensor.Scalar(tensor.FP32, a.Float)
-	case a.Name == "value_int" && a.Type == onnx.Int:
-		return tensor.Scalar(tensor.I64, a.Int)
-	case a.Name == "value_ints" && a.Type == onnx.Ints:
-		return tensor.Ints(a.Ints...)
+	for _, out := range n.Outputs {
+		if w.Consts[out] != nil {
+			return false
+		}
 	}
-	return nil
+	return true
 }
 
 // identities takes out nodes that give their input as it is: Identity, and Dropout

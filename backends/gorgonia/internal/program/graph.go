@@ -92,12 +92,77 @@ type preparer struct {
 	model        *onnx.Model
 	opts         Options
 	nodes, calls int
+	run          *op.Run
+	budget       int // bytes that constants may still take
 }
 
-// Prepare readies a model whose external data have been read.
-func Prepare(m *onnx.Model, opts Options) (*Graph, error) {
-	p := &preparer{model: m, opts: opts}
-	return p.graph(m.Graph, nil, &op.Weights{}, m.Opsets)
+// Bounds on the constants that are computed of others when a model is prepared, in
+// bytes.
+const (
+	maxConstant  = 64 << 20
+	maxConstants = 512 << 20
+)
+
+// Prepare readies a model whose external data have been read. r bounds what it computes.
+func Prepare(r *op.Run, m *onnx.Model, opts Options) (*Graph, error) {
+	p := &preparer{model: m, opts: opts, run: r, budget: maxConstants}
+	g, err := p.graph(m.Graph, nil, &op.Weights{}, m.Opsets)
+	if stopped := r.Err(); stopped != nil {
+		return nil, stopped
+	}
+	return g, err
+}
+
+// fold computes a node whose inputs are all constants; nil when that takes too much, or
+// is not sure to give the same each time.
+func (p *preparer) fold(n *onnx.Node, version int, consts map[string]*tensor.Tensor) []*tensor.Tensor {
+	spec := p.opts.Operators.Lookup(n.Domain, n.Op, version)
+	if spec == nil || spec.Random || spec.Body || p.run.Stopped() {
+		return nil
+	}
+	d := &op.Node{Op: n.Op, Domain: n.Domain, Name: n.Name, Version: version, Attributes: map[string]*onnx.Attribute{}, OutNames: n.Outputs}
+	for _, a := range n.Attributes {
+		d.Attributes[a.Name] = a
+	}
+	in := make([]*tensor.Tensor, len(n.Inputs))
+	for i, name := range n.Inputs {
+		if in[i] = consts[name]; in[i] == nil {
+			d.In = append(d.In, nil)
+			continue
+		}
+		d.In = append(d.In, op.InfoOf(in[i]))
+	}
+	for _, out := range n.Outputs {
+		d.Outs = append(d.Outs, out != "")
+	}
+	if len(in) < spec.MinIn {
+		return nil
+	}
+	plan, err := compileNode(spec, d)
+	if err != nil || plan.Eval != nil || len(plan.Out) < len(n.Outputs) {
+		return nil // compiling the graph says what is wrong, if anything is
+	}
+	return p.foldPlan(plan, n, in)
+}
+
+func (p *preparer) foldPlan(plan *op.Plan, n *onnx.Node, in []*tensor.Tensor) []*tensor.Tensor {
+	out := make([]*tensor.Tensor, len(n.Outputs))
+	for i, name := range n.Outputs {
+		info := &plan.Out[i]
+		if out[i] = info.Tensor(); name == "" || out[i] != nil {
+			continue
+		}
+		size, err := tensor.Bytes(info.Type, info.Shape)
+		if err != nil || info.Kind != onnx.TensorKind || size > min(maxConstant, p.budget) {
+			return nil
+		}
+		p.budget -= size
+		out[i] = tensor.New(info.Type, info.Shape...)
+	}
+	if err := runPlan(p.run, plan, in, out); err != nil {
+		return nil
+	}
+	return out
 }
 
 // graph readies one graph. outer are the names that graphs around it define.
@@ -112,10 +177,11 @@ func (p *preparer) graph(g *onnx.Graph, outer map[string]bool, weights *op.Weigh
 		weights.Own(t)
 	}
 	for _, in := range g.Inputs {
-		if r.consts[in.Name] != nil {
-			r.Optional = append(r.Optional, in)
-		} else {
+		switch {
+		case r.consts[in.Name] == nil:
 			r.Inputs = append(r.Inputs, in)
+		case p.model.IRVersion >= 4: // before, every initializer was listed among the inputs
+			r.Optional = append(r.Optional, in)
 		}
 	}
 	nodes, err := p.inline(g.Nodes, opsets, 0)
@@ -123,13 +189,13 @@ func (p *preparer) graph(g *onnx.Graph, outer map[string]bool, weights *op.Weigh
 		return nil, err
 	}
 	if !p.opts.Plain {
-		nodes = r.optimize(nodes, opsets)
+		nodes = r.optimize(p, nodes, opsets)
 	}
 	return r, p.resolve(r, nodes, outer, opsets)
 }
 
 // optimize runs the passes over the nodes.
-func (g *Graph) optimize(nodes []*onnx.Node, opsets map[string]int) []*onnx.Node {
+func (g *Graph) optimize(p *preparer, nodes []*onnx.Node, opsets map[string]int) []*onnx.Node {
 	w := &passes.Graph{Nodes: nodes, Consts: maps.Clone(g.consts), Keep: map[string]bool{}}
 	for _, in := range g.Optional { // what a computation may give is not constant
 		delete(w.Consts, in.Name)
@@ -147,6 +213,9 @@ func (g *Graph) optimize(nodes []*onnx.Node, opsets map[string]int) []*onnx.Node
 			return n.Opsets[n.Domain]
 		}
 		return opsets[n.Domain]
+	}
+	w.Fold = func(n *onnx.Node, consts map[string]*tensor.Tensor) []*tensor.Tensor {
+		return p.fold(n, w.Version(n), consts)
 	}
 	w.Added = func(name string, t *tensor.Tensor) {
 		g.consts[name] = t

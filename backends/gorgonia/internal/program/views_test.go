@@ -19,7 +19,7 @@ func vector(name string, size int64) *onnx.ValueInfo {
 func compute(t *testing.T, opts program.Options, x []float32, nodes ...*onnx.Node) []float32 {
 	t.Helper()
 	opts.Operators = ops.New()
-	g, err := program.Prepare(&onnx.Model{Opsets: map[string]int{"": 21}, Graph: &onnx.Graph{
+	g, err := program.Prepare(op.NewRun(nil, 0, nil), &onnx.Model{IRVersion: 10, Opsets: map[string]int{"": 21}, Graph: &onnx.Graph{
 		Nodes: nodes, Inputs: []*onnx.ValueInfo{vector("x", -1)}, Outputs: []*onnx.ValueInfo{vector("y", -1)},
 	}}, opts)
 	if err != nil {
