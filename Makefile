@@ -25,6 +25,7 @@ demo: build ## classify pictures in real guests with a real model
 test: runtime ## run every test; with CI set, nothing may be skipped and fuzzers run for a moment
 	@if [ -n "$$CI" ]; then guests/build.sh --big >/dev/null || echo "test: the big guests are left out, since they cannot be built here"; fi
 	$(GO) test ./...
+	$(GO) test -tags invariants ./internal/invariants ./component/... ./testsuite/wast
 	$(GO) test -race -run 'Race|Concurrent|Hammer|Shared' ./component/... ./backends/... ./graphreg/...
 	@if [ -n "$$CI" ]; then $(MAKE) --no-print-directory fuzz FUZZTIME=3s guests-same; fi
 

@@ -120,6 +120,7 @@ func (i *Instance) Close(ctx context.Context) error {
 	if i.running.Running() {
 		return errors.New("close: the instance is running: it can be closed when its calls have returned")
 	}
+	i.running.CheckIdle()
 	i.closed = true
 	i.running.ABI().Poison(errors.New("the instance was closed"))
 	return errors.Join(i.store.close(ctx), i.running.Close(ctx))

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/wasinn/wasinn/component/resource"
+	"github.com/wasinn/wasinn/internal/invariants"
 )
 
 // Limits bound what guests may make the host keep. A zero field means the
@@ -51,6 +52,7 @@ type Store struct {
 	serial    uint64
 	closed    bool
 	calls     *Call // free ones
+	acquired  int   // calls that are not, counted in the invariants build
 }
 
 // hostEntry is a Go value that a guest holds handles of.
@@ -113,6 +115,9 @@ func (s *Store) addHost(v Dropper, lent bool) (rep uint32, err error) {
 // AcquireCall returns a Call for one call from a guest; give it back with
 // ReleaseCall when the call has ended.
 func (s *Store) AcquireCall() *Call {
+	if invariants.Enabled {
+		s.acquired++
+	}
 	c := s.calls
 	if c == nil {
 		return new(Call)
@@ -123,6 +128,9 @@ func (s *Store) AcquireCall() *Call {
 
 // ReleaseCall gives a Call back, for the next call.
 func (s *Store) ReleaseCall(c *Call) {
+	if invariants.Enabled {
+		s.acquired--
+	}
 	if c.lent != nil || c.scope.used {
 		c.forget()
 	}

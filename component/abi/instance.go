@@ -3,6 +3,7 @@ package abi
 import (
 	"github.com/wasinn/wasinn/component/resource"
 	"github.com/wasinn/wasinn/component/types"
+	"github.com/wasinn/wasinn/internal/invariants"
 )
 
 // Instance is the spec's ComponentInstance: handle table and flags.
@@ -102,6 +103,21 @@ func (i *Instance) within(a *Instance) bool {
 		}
 	}
 	return false
+}
+
+// CheckIdle checks, in the invariants build, that calls have left nothing of
+// theirs behind in the instance, which is to be closed: no call has not ended, no
+// handle is lent or was made for the length of a call. Handles that the guest owns
+// may be left. An instance that trapped was left in the middle of a call.
+func (i *Instance) CheckIdle() {
+	if !invariants.Enabled || i.root.poison != nil {
+		return
+	}
+	invariants.Check(i.Store.acquired == 0, "instance %s is closed and %d calls from it have not ended", i.Name, i.Store.acquired)
+	invariants.Check(i.mayEnter && i.mayLeave, "instance %s is closed while it runs: may enter %t, may leave %t", i.Name, i.mayEnter, i.mayLeave)
+	for index, h := range i.handles.All {
+		invariants.Check(h.own && h.numLends == 0, "instance %s is closed and its handle %d of %s is owned %t, lent %d times", i.Name, index, h.rt, h.own, h.numLends)
+	}
 }
 
 // ready reports whether the host may enter a root, which is what most calls do:

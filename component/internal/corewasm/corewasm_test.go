@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/wasinn/wasinn/component/internal/corebin"
+	"github.com/wasinn/wasinn/internal/invariants"
 )
 
 func newEngine(t testing.TB, cfg Config) *Engine {
@@ -347,4 +348,26 @@ func TestSpacesOfManyGoroutines(t *testing.T) {
 // call calls f as an embedder does that takes errors as they are.
 func call(f *Func, c *Context, ctx context.Context, stack []uint64) error {
 	return f.Caller(c, func(err error) error { return err })(ctx, stack)
+}
+
+// TestAnEngineThatIsClosedBeforeItsSpaces is what the invariants build is for.
+func TestAnEngineThatIsClosedBeforeItsSpaces(t *testing.T) {
+	e, err := New(t.Context(), Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	space := e.NewSpace()
+	defer space.Close(t.Context())
+	var want any
+	if invariants.Enabled {
+		want = "invariant broken: the engine is closed and 1 of its instances are not"
+	}
+	defer func() {
+		if got := recover(); got != want {
+			t.Errorf("panicked with %v, want %v", got, want)
+		}
+	}()
+	if err := e.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
 }

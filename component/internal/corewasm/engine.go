@@ -48,6 +48,7 @@ type Engine struct {
 	cache wazero.CompilationCache
 	tick  api.Module // nil when uninterrupted
 	pool  memoryPool
+	open  openSpaces
 }
 
 // features are the core features that guests may use. Extended constants and
@@ -107,6 +108,7 @@ func (e *Engine) start(ctx context.Context, rc wazero.RuntimeConfig) (err error)
 // Close frees compiled code, and the memories that no space uses. Spaces are
 // to be closed before.
 func (e *Engine) Close(ctx context.Context) error {
+	e.open.checkNone()
 	var errs []error
 	if e.rt != nil {
 		errs = append(errs, e.rt.Close(ctx))

@@ -29,6 +29,7 @@ type Space struct {
 // NewSpace returns an empty space.
 func (e *Engine) NewSpace() *Space {
 	s := &Space{engine: e}
+	e.open.add(1)
 	s.wiring = experimental.WithImportResolver(context.Background(), s.resolve)
 	s.wiring = experimental.WithMemoryAllocator(s.wiring, experimental.MemoryAllocatorFunc(s.allocate))
 	return s
@@ -122,6 +123,7 @@ func (s *Space) Close(ctx context.Context) error {
 		return nil
 	}
 	s.closed = true
+	s.engine.open.add(-1)
 	var errs []error
 	for k := len(s.instances) - 1; k >= 0; k-- {
 		errs = append(errs, s.instances[k].mod.Close(ctx))

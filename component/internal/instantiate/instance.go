@@ -170,6 +170,14 @@ func (s *Instance) Func(n int) *abi.Func {
 // ABI returns the outermost component instance.
 func (s *Instance) ABI() *abi.Instance { return s.abi[0] }
 
+// CheckIdle checks, in the invariants build, that calls have left nothing behind
+// in any of the component instances; see [abi.Instance.CheckIdle].
+func (s *Instance) CheckIdle() {
+	for _, i := range s.abi {
+		i.CheckIdle()
+	}
+}
+
 // Running reports whether core code is running, such as the caller's.
 func (s *Instance) Running() bool { return s.space.Running() }
 
