@@ -271,9 +271,14 @@ func root(x []float32, power int) {
 	}
 }
 
+// fill sets all elements to v, by copies of what is set so far.
 func fill(x []float32, v float32) {
-	for i := range x {
-		x[i] = v
+	if len(x) == 0 {
+		return
+	}
+	x[0] = v
+	for n := 1; n < len(x); n *= 2 {
+		copy(x[n:], x[:n])
 	}
 }
 
