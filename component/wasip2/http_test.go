@@ -589,3 +589,22 @@ func TestHTTPRulesSayWhatTheyAllow(t *testing.T) {
 		}
 	}
 }
+
+// FuzzSplitAuthority: what is accepted is an address or a name, and stays the
+// same when it is written again.
+func FuzzSplitAuthority(f *testing.F) {
+	for _, s := range []string{"example.com", "Example.COM.:80", "[::1]:1", "127.0.0.1:65535", "a@b", "::1", "[::1%eth0]", "0x7f.1", ":"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		port := uint16(443)
+		host, err := splitAuthority(s, &port)
+		if err != nil {
+			return
+		}
+		again := port
+		if h, err := splitAuthority(net.JoinHostPort(host, fmt.Sprint(port)), &again); err != nil || h != host || again != port || port == 0 {
+			t.Errorf("%q is %q port %d, which is %q port %d, %v", s, host, port, h, again, err)
+		}
+	})
+}

@@ -107,7 +107,7 @@ func (c *httpClient) request(out *outgoingRequest) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	req := &http.Request{Method: method, URL: u, Host: u.Host, Header: header, Body: http.NoBody, ProtoMajor: 1, ProtoMinor: 1}
+	req := &http.Request{Method: method, URL: u, Host: out.authority.Value, Header: header, Body: http.NoBody, ProtoMajor: 1, ProtoMinor: 1}
 	if out.body == nil {
 		if length > 0 {
 			return nil, bodySizeError(0)
@@ -152,7 +152,7 @@ func (c *httpClient) target(out *outgoingRequest) (*url.URL, error) {
 	if out.scheme.Some {
 		scheme = out.scheme.Value
 	}
-	u := &url.URL{Scheme: "https", Host: out.authority.Value}
+	u := &url.URL{Scheme: "https"}
 	port := uint16(443)
 	switch scheme.Tag {
 	case httptypes.SchemeTagHTTP:
@@ -164,6 +164,8 @@ func (c *httpClient) target(out *outgoingRequest) (*url.URL, error) {
 	if err != nil {
 		return nil, err
 	}
+	// What is dialed is what is checked, not how the guest has spelled it.
+	u.Host = net.JoinHostPort(host, strconv.Itoa(int(port)))
 	path := out.path.Value
 	if !strings.HasPrefix(path, "/") && (path != "*" || out.method.Tag != httptypes.MethodTagOptions) || strings.Contains(path, "#") {
 		return nil, errHTTPURI

@@ -282,7 +282,8 @@ func (x *serving) stopReading(control *http.ResponseController) {
 	if body != nil && body.ended() {
 		return
 	}
-	if body == nil && control.SetReadDeadline(time.Now().Add(unreadTimeout)) == nil {
+	asks := x.request.Header.Get("Expect") != "" // and would not send it now
+	if body == nil && !asks && control.SetReadDeadline(time.Now().Add(unreadTimeout)) == nil {
 		if _, err := io.CopyN(io.Discard, x.request.Body, maxUnread); err == io.EOF {
 			_ = control.SetReadDeadline(time.Time{})
 			return
