@@ -23,6 +23,8 @@ func families() [][]op.Spec {
 		matmuls(),
 		poolings(),
 		normalizations(),
+		quantizers(),
+		randoms(),
 		recurrents(),
 		reductions(),
 		softmaxes(),
