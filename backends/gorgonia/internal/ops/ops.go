@@ -15,6 +15,7 @@ type name struct{ domain, name string }
 func families() [][]op.Spec {
 	return [][]op.Spec{
 		arithmetics(),
+		attentions(),
 		casts(),
 		comparisons(),
 		constants(),
@@ -28,6 +29,7 @@ func families() [][]op.Spec {
 		recurrents(),
 		reductions(),
 		softmaxes(),
+		streams(),
 		transposed(),
 		unaries(),
 		views(),
