@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/wasinn/wasinn/backends"
@@ -48,6 +49,7 @@ func RunValues(t *testing.T, b backends.Backend, without ...backends.ElementType
 			t.Errorf("found %s, expected %s", got, want)
 		}
 	})
+	t.Run("contexts of one graph compute with values at once", func(t *testing.T) { testConcurrentValues(t, b) })
 	t.Run("inputs that do not fit are refused", func(t *testing.T) { testMisfits(t, b) })
 	t.Run("without Values, as for guests, they are refused", func(t *testing.T) {
 		for _, model := range [][]byte{
@@ -184,6 +186,25 @@ func testPassing(t *testing.T, b backends.Backend) {
 	} {
 		t.Run(tt.name, func(t *testing.T) { passes(t, b, identity(tt.kind, tt.ty, nil), tt.in) })
 	}
+}
+
+func testConcurrentValues(t *testing.T, b backends.Backend) {
+	g := loadValues(t, b, identity(onnxtest.SequenceKind, onnxtest.String, nil))
+	var wg sync.WaitGroup
+	for i := range 8 {
+		c := newContext(t, g).(backends.ValueComputer)
+		wg.Go(func() {
+			for turn := range 50 {
+				in := must(backends.NewSequence(backends.TensorType(backends.String), []backends.Value{strs([]uint32{2}, fmt.Sprint("context ", i), fmt.Sprint("turn ", turn))}))
+				out, err := c.ComputeValues(t.Context(), []backends.NamedValue{{Name: "in", Value: in}})
+				if err != nil || text(out[0].Value) != text(in) {
+					t.Errorf("context %d, turn %d: %v, %v", i, turn, out, err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func testMisfits(t *testing.T, b backends.Backend) {
