@@ -97,11 +97,20 @@ func typesOf(c echo.Case) string {
 	}
 	var names []string
 	for _, x := range tensors {
-		if name := strings.ToUpper(x.Type); !slices.Contains(names, name) {
+		if name := witType(x.Type); !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
 	return cmp.Or(strings.Join(names, " "), "none")
+}
+
+// witType is WIT's name of an element type of the suite.
+func witType(name string) string {
+	name = strings.ToUpper(name)
+	if strings.HasPrefix(name, "F") {
+		return "FP" + name[1:]
+	}
+	return name
 }
 
 func runEcho(t *testing.T, e underTest, d door, by string, c echo.Case) {
@@ -165,7 +174,6 @@ func outputLines(out string) []string {
 
 // echoLines are the lines that describe a case's outputs.
 func echoLines(f form, c echo.Case) []string {
-	names := map[string]string{"f16": "FP16", "f32": "FP32", "f64": "FP64", "bf16": "BF16", "u8": "U8", "i32": "I32", "i64": "I64"}
 	var lines []string
 	for i, o := range c.Outputs {
 		if f.name == "preview 1" {
@@ -173,7 +181,7 @@ func echoLines(f form, c echo.Case) []string {
 			continue
 		}
 		dims := strings.ReplaceAll(strings.Trim(fmt.Sprint(o.Dims), "[]"), " ", "x")
-		lines = append(lines, fmt.Sprintf("output %d name=%s ty=%s dims=%s", i, o.Name, names[o.Type], dims))
+		lines = append(lines, fmt.Sprintf("output %d name=%s ty=%s dims=%s", i, o.Name, witType(o.Type), dims))
 	}
 	return lines
 }

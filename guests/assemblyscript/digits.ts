@@ -3,8 +3,9 @@
 // The program is the same for components and for preview 1 modules, which hand it their Host and their Neural.
 // guests/README.md has the contract that its output keeps, in this and in every other language.
 import { Host } from "./host";
-import { Context, Graph, Neural, NeuralError, Output, Result } from "./neural";
+import { Context, ElementType, Neural, Output } from "./neural";
 import { decode, SIDE, VALUES } from "./picture";
+import { Program } from "./program";
 
 const USAGE = `usage: digits [batch | contexts N] name MODEL PICTURE...      the model that the host has under the name MODEL
        digits [batch | contexts N] bytes FILE PICTURE...      the ONNX model in FILE
@@ -12,8 +13,10 @@ PICTURE is a binary PGM file. With batch, all pictures go through the model at o
 in turn on N execution contexts of one graph, 1 to 1000.
 `;
 
-export class Digits {
-  constructor(private host: Host, private neural: Neural) {}
+export class Digits extends Program {
+  constructor(host: Host, neural: Neural) {
+    super(host, neural);
+  }
 
   /** Runs the program and returns its exit status. */
   run(): i32 {
@@ -52,22 +55,6 @@ export class Digits {
     return ok;
   }
 
-  private load(how: string, model: string): Graph | null {
-    let r: Result<Graph>;
-    if (how == "name") {
-      r = this.neural.loadByName(model);
-    } else {
-      const content = this.host.readFile(model);
-      if (!content) {
-        this.host.print(`error model ${model}: cannot be read`);
-        return null;
-      }
-      r = this.neural.loadOnnx(content);
-    }
-    if (!r.value) this.fail("load", r.error);
-    return r.value;
-  }
-
   /** Runs the model once on these pictures and prints what it says. */
   private classify(context: Context, paths: string[]): bool {
     const count = paths.length;
@@ -80,7 +67,7 @@ export class Digits {
         return false;
       }
     }
-    const r = context.compute("image", [count, 1, SIDE, SIDE], values);
+    const r = context.compute("image", ElementType.FP32, [count, 1, SIDE, SIDE], values.buffer);
     const outputs = r.value;
     if (!outputs) return this.fail("compute", r.error);
 
@@ -103,11 +90,6 @@ export class Digits {
     return true;
   }
 
-  private printOutput(index: i32, o: Output): void {
-    const name = o.name, type = o.type, dims = o.dims;
-    this.host.print(`output ${index} name=${name ? name : "-"} ty=${type ? type : "-"} dims=${dims ? dims.join("x") : "-"}`);
-  }
-
   /** Prints the three greatest values, greatest first; of equals, the lower class comes first. */
   private printTop(values: Float32Array): void {
     const printed: i32[] = [];
@@ -119,12 +101,6 @@ export class Digits {
       this.host.print(`top ${k} class=${best} milli=${i64(Math.floor(1000.0 * f64(values[best]) + 0.5))}`);
       printed.push(best);
     }
-  }
-
-  private fail(stage: string, error: NeuralError | null): bool {
-    const e = error!;
-    this.host.print(`error ${stage} code=${e.code} data=${oneLine(e.data)}`);
-    return false;
   }
 }
 
@@ -150,14 +126,4 @@ function check(o: Output, count: i32): string | null {
     if (!isFinite(values[i])) return `value ${i} is not a finite number`;
   }
   return null;
-}
-
-/** The text with its control characters made blanks. */
-function oneLine(text: string): string {
-  let line = "";
-  for (let i = 0; i < text.length; i++) {
-    const c = text.charCodeAt(i);
-    line += c < 0x20 || c == 0x7f ? " " : text.charAt(i);
-  }
-  return line;
 }

@@ -3,6 +3,7 @@
 export default class {
   afterCompile(module) {
     module.removeExport('run');
-    module.addFunctionExport('component/run', 'wasi:cli/run@0.2.12#run');
+    const entry = ['component/run', 'echo_component/run'].find((name) => module.getFunction(name));
+    module.addFunctionExport(entry, 'wasi:cli/run@0.2.12#run');
   }
 }

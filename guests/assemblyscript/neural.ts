@@ -1,6 +1,12 @@
 // What an interface to wasi-nn offers the program. AssemblyScript has no exceptions that can be caught, so what may go
 // wrong returns a Result.
 
+/** The element types, numbered as in WIT. */
+export enum ElementType { FP16, FP32, FP64, BF16, U8, I32, I64 }
+
+/** WIT's names of the element types. */
+export const TYPE_NAMES = ["FP16", "FP32", "FP64", "BF16", "U8", "I32", "I64"];
+
 /** The name of an error code, and what the host has to say about it. */
 export class NeuralError {
   constructor(readonly code: string, readonly data: string) {}
@@ -26,8 +32,8 @@ export class Output {
 
 /** An execution context: where a model computes. */
 export abstract class Context {
-  /** Computes with one FP32 input; preview 1 goes by its place, components by its name. */
-  abstract compute(name: string, dims: u32[], values: Float32Array): Result<Output[]>;
+  /** Computes with one input, whose data are little endian; preview 1 goes by its place, components by its name. */
+  abstract compute(name: string, type: ElementType, dims: u32[], data: ArrayBuffer): Result<Output[]>;
   abstract drop(): void;
 }
 

@@ -1,6 +1,6 @@
 // Neural by way of wasi_ephemeral_nn, for preview 1 modules. Each function returns an errno and stores its result through
 // the last pointer on success. The interface cannot drop a handle, nor name or describe outputs.
-import { Context, Graph, Neural, NeuralError, Output, Result } from "./neural";
+import { Context, ElementType, Graph, Neural, NeuralError, Output, Result } from "./neural";
 
 // @ts-ignore: decorator
 @external("wasi_ephemeral_nn", "load") declare function nn_load(builders: usize, count: i32, encoding: i32, target: i32, graph: usize): i32;
@@ -17,7 +17,6 @@ import { Context, Graph, Neural, NeuralError, Output, Result } from "./neural";
 
 const ONNX = 1;
 const CPU = 0;
-const F32: u8 = 1;
 const TOO_LARGE = 7;
 const MAX_SIZE: i32 = 1 << 30;
 
@@ -50,6 +49,12 @@ const CODES = [
   "runtime-error", "unsupported-operation", "too-large", "not-found",
 ];
 
+// The numbers of the element types, in WIT's order. Today's text has no BF16; hosts that know it use WIT's number, and tell it
+// from U8 by its size.
+const NONE: u8 = 255;
+const NUMBERS: u8[] = [0, 1, 2, 3, 3, 4, 5];
+const NUMBERS_2022: u8[] = [0, 1, NONE, NONE, 2, 3, NONE];
+
 function error(errno: i32): NeuralError {
   return new NeuralError(errno > 0 && errno < CODES.length ? CODES[errno] : "unknown", "");
 }
@@ -59,6 +64,10 @@ function error(errno: i32): NeuralError {
  * runtime-error. Of the tensor types only u8 and i32 had other numbers, 2 and 3.
  */
 export class EphemeralNN2022 extends Neural {
+  constructor(private numbers: u8[] = NUMBERS_2022) {
+    super();
+  }
+
   loadByName(name: string): Result<Graph> {
     return Result.fail<Graph>(new NeuralError("unsupported-operation", "")); // there was no such function
   }
@@ -66,48 +75,54 @@ export class EphemeralNN2022 extends Neural {
   loadOnnx(content: ArrayBuffer): Result<Graph> {
     builder.pointer = changetype<usize>(content);
     builder.length = content.byteLength;
-    return EphemeralGraph.after(nn_load(changetype<usize>(builder), 1, ONNX, CPU, result));
+    return EphemeralGraph.after(nn_load(changetype<usize>(builder), 1, ONNX, CPU, result), this.numbers);
   }
 }
 
 /** wasi_ephemeral_nn as it is today. */
 export class EphemeralNN extends EphemeralNN2022 {
+  constructor() {
+    super(NUMBERS);
+  }
+
   loadByName(name: string): Result<Graph> {
     const text = String.UTF8.encode(name);
-    return EphemeralGraph.after(nn_load_by_name(changetype<usize>(text), text.byteLength, result));
+    return EphemeralGraph.after(nn_load_by_name(changetype<usize>(text), text.byteLength, result), NUMBERS);
   }
 }
 
 class EphemeralGraph extends Graph {
-  private constructor(private handle: i32) {
+  private constructor(private handle: i32, private numbers: u8[]) {
     super();
   }
 
   /** The graph that an import stored, if its errno says so. */
-  static after(errno: i32): Result<Graph> {
-    return errno == 0 ? Result.ok<Graph>(new EphemeralGraph(load<i32>(result))) : Result.fail<Graph>(error(errno));
+  static after(errno: i32, numbers: u8[]): Result<Graph> {
+    return errno == 0 ? Result.ok<Graph>(new EphemeralGraph(load<i32>(result), numbers)) : Result.fail<Graph>(error(errno));
   }
 
   initExecutionContext(): Result<Context> {
     const errno = nn_init_execution_context(this.handle, result);
-    return errno == 0 ? Result.ok<Context>(new EphemeralContext(load<i32>(result))) : Result.fail<Context>(error(errno));
+    return errno == 0 ? Result.ok<Context>(new EphemeralContext(load<i32>(result), this.numbers)) : Result.fail<Context>(error(errno));
   }
 
   drop(): void {}
 }
 
 class EphemeralContext extends Context {
-  constructor(private handle: i32) {
+  constructor(private handle: i32, private numbers: u8[]) {
     super();
   }
 
   /** The outputs are the first one, since the interface cannot tell how many there are. */
-  compute(name: string, dims: u32[], values: Float32Array): Result<Output[]> {
+  compute(name: string, type: ElementType, dims: u32[], data: ArrayBuffer): Result<Output[]> {
+    const number = this.numbers[type];
+    if (number == NONE) return Result.fail<Output[]>(new NeuralError("unsupported-operation", "")); // there was no such type
     tensor.dims = dims.dataStart;
     tensor.rank = dims.length;
-    tensor.type = F32;
-    tensor.data = values.dataStart;
-    tensor.size = values.byteLength;
+    tensor.type = number;
+    tensor.data = changetype<usize>(data);
+    tensor.size = data.byteLength;
     let errno = nn_set_input(this.handle, 0, changetype<usize>(tensor));
     if (errno == 0) errno = nn_compute(this.handle);
     if (errno != 0) return Result.fail<Output[]>(error(errno));

@@ -1,6 +1,6 @@
 // Neural by way of wasi:nn, for components.
 import { free, takeBytes, takeString } from "./canonical";
-import { Context, Graph, Neural, NeuralError, Output, Result } from "./neural";
+import { Context, ElementType, Graph, Neural, NeuralError, Output, Result, TYPE_NAMES } from "./neural";
 
 // @ts-ignore: decorator
 @external("wasi:nn/tensor@0.2.0-rc-2024-10-28", "[constructor]tensor") declare function tensor_new(dims: usize, rank: i32, type: i32, data: usize, size: i32): i32;
@@ -33,9 +33,7 @@ import { Context, Graph, Neural, NeuralError, Output, Result } from "./neural";
 
 const ONNX = 1;
 const CPU = 0;
-const FP32 = 1;
 
-const TYPES = ["FP16", "FP32", "FP64", "BF16", "U8", "I32", "I64"];
 const CODES = [
   "invalid-argument", "invalid-encoding", "timeout", "runtime-error", "unsupported-operation",
   "too-large", "not-found", "security", "unknown",
@@ -97,10 +95,10 @@ class ModelContext extends Context {
   }
 
   /** The tensor is handed over to the host. */
-  compute(name: string, dims: u32[], values: Float32Array): Result<Output[]> {
+  compute(name: string, type: ElementType, dims: u32[], data: ArrayBuffer): Result<Output[]> {
     store<usize>(one, changetype<usize>(name));
     store<i32>(one + 4, name.length);
-    store<i32>(one + 8, tensor_new(dims.dataStart, dims.length, FP32, values.dataStart, values.byteLength));
+    store<i32>(one + 8, tensor_new(dims.dataStart, dims.length, type, changetype<usize>(data), data.byteLength));
     context_compute(this.handle, one, 1, result);
     if (load<u8>(result) != 0) return Result.fail<Output[]>(takeError(load<i32>(result + 4)));
 
@@ -125,7 +123,7 @@ function takeOutput(named: usize): Output {
   free(list, rank);
   tensor_data(tensor, result);
   const data = takeBytes(result);
-  const type = TYPES[tensor_ty(tensor)];
+  const type = TYPE_NAMES[tensor_ty(tensor)];
   tensor_drop(tensor);
   return new Output(name, type, dims, data);
 }
