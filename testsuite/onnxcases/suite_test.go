@@ -31,8 +31,9 @@ func TestMain(m *testing.M) {
 
 // TestSuite runs ONNX's own cases on each engine. What fails is listed with its
 // reason in testdata; a case that fails and is not listed fails the test, and so
-// does one that is listed and passes. With -update the lists are brought up to
-// date: the reasons of new lines are then to be worded.
+// does one that is listed and passes. With -update, after the package on the
+// command line, the lists are brought up to date: the reasons of new lines are
+// then to be worded.
 func TestSuite(t *testing.T) {
 	onEngines(t, func(t *testing.T, engine backends.Backend) { suite(t, engine, "testdata/"+engine.Name()+".txt") })
 }
