@@ -421,7 +421,7 @@ func prelu(n *op.Node) (*op.Plan, error) {
 		return nil, err
 	}
 	shape, err := op.Broadcast(n.In[0].Shape, n.In[1].Shape)
-	if err == nil && len(shape) != n.Rank(0) || err != nil {
+	if err != nil || !slices.Equal(shape, n.In[0].Shape) {
 		// A slope for each channel was written as one dimension before version 7.
 		if n.Rank(1) != 1 || n.Rank(0) < 2 || n.In[1].Shape[0] != n.In[0].Shape[1] {
 			return nil, n.Errorf("a slope of shape %v does not broadcast to %v", n.In[1].Shape, n.In[0].Shape)
