@@ -12,18 +12,22 @@ import (
 func moves() [][]op.Spec {
 	return [][]op.Spec{
 		concats(),
+		einsums(),
 		gathers(),
 		generators(),
 		intConvolutions(),
 		intMatMuls(),
+		layouts(),
 		loops(),
 		optionals(),
 		pads(),
 		resizes(),
+		samplings(),
 		scatters(),
 		selections(),
 		sequences(),
 		slicings(),
+		texts(),
 		transposes(),
 	}
 }
