@@ -145,7 +145,7 @@ func col2Im(n *op.Node) (*op.Plan, error) {
 	if len(in) != 3 || rank == 0 || len(block) != rank {
 		return nil, n.Errorf("an input of shape %v, an image of %d dimensions and a block of %d", in, rank, len(block))
 	}
-	p := &blocks{image: sizes(image), block: sizes(block)}
+	p := &imageBlocks{image: sizes(image), block: sizes(block)}
 	if err := p.read(n); err != nil {
 		return nil, err
 	}
@@ -164,14 +164,14 @@ func col2Im(n *op.Node) (*op.Plan, error) {
 	return op.Static(addBlocks[float32](p), op.Out(tensor.FP32, shape...))
 }
 
-// blocks is how blocks lie in an image.
-type blocks struct {
+// imageBlocks is how blocks lie in an image.
+type imageBlocks struct {
 	image, block, steps      []int
 	pads, strides, dilations []int
 	planes, volume, count    int
 }
 
-func (p *blocks) read(n *op.Node) error {
+func (p *imageBlocks) read(n *op.Node) error {
 	rank := len(p.image)
 	for _, f := range []struct {
 		name    string
@@ -207,7 +207,7 @@ func (p *blocks) read(n *op.Node) error {
 	return nil
 }
 
-func addBlocks[T float32 | float64](p *blocks) runFunc {
+func addBlocks[T float32 | float64](p *imageBlocks) runFunc {
 	return func(r *op.Run, in, out []*tensor.Tensor) error {
 		src, dst := tensor.As[T](in[0]), tensor.As[T](out[0])
 		pixels := tensor.Size(p.image)
@@ -231,7 +231,7 @@ func addBlocks[T float32 | float64](p *blocks) runFunc {
 }
 
 // add calls do for the pixel of one element in each of the blocks, if it is inside.
-func (p *blocks) add(tap int, do func(pixel, k int)) {
+func (p *imageBlocks) add(tap int, do func(pixel, k int)) {
 	rank := len(p.image)
 	offset, at := make([]int, rank), make([]int, rank)
 	for i := rank - 1; i >= 0; i-- {

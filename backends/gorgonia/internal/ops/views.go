@@ -18,6 +18,7 @@ func moves() [][]op.Spec {
 		intConvolutions(),
 		intMatMuls(),
 		layouts(),
+		learners(),
 		loops(),
 		optionals(),
 		pads(),
@@ -29,6 +30,7 @@ func moves() [][]op.Spec {
 		slicings(),
 		texts(),
 		transposes(),
+		trees(),
 	}
 }
 
