@@ -140,7 +140,7 @@ func sampleRun[T float32 | float64](s *sampler) runFunc {
 		src, dst := tensor.As[T](in[0]), tensor.As[T](out[0])
 		rank, pixels, count := len(s.in), tensor.Size(s.in), tensor.Size(s.out)
 		r.For(s.batch*count, grainOf(16*s.planes), func(lo, hi int) {
-			w := newWindow(rank)
+			w := &neighbours{}
 			for i := lo; i < hi; i++ {
 				s.window(w, points[i*rank:][:rank])
 				b, k := i/count, i%count
@@ -154,15 +154,13 @@ func sampleRun[T float32 | float64](s *sampler) runFunc {
 	}
 }
 
-// window is pixels around a point, and their weights.
-type window struct {
+// neighbours is pixels around a point, and their weights.
+type neighbours struct {
 	at, next           []int
 	weights, nextAlong []float64
 }
 
-func newWindow(int) *window { return &window{} }
-
-func weighted[T float32 | float64](w *window, pixels []T) T {
+func weighted[T float32 | float64](w *neighbours, pixels []T) T {
 	sum := 0.0
 	for i, at := range w.at {
 		sum += w.weights[i] * float64(pixels[at])
@@ -171,7 +169,7 @@ func weighted[T float32 | float64](w *window, pixels []T) T {
 }
 
 // window finds the pixels that a point is made of; the grid has its last dimension first.
-func (s *sampler) window(w *window, point []float64) {
+func (s *sampler) window(w *neighbours, point []float64) {
 	w.at, w.weights = append(w.at[:0], 0), append(w.weights[:0], 1)
 	rank := len(s.in)
 	for d, size := range s.in {
@@ -448,7 +446,7 @@ func (a *aligned) run(r *op.Run, in, out []*tensor.Tensor) error {
 	var fail failure
 	r.For(a.shape[0], 1, func(lo, hi int) {
 		for i := lo; i < hi && !r.Stopped(); i++ {
-			if err := a.region(r, rois[4*i:][:4], func(cell int, w *window) {
+			if err := a.region(r, rois[4*i:][:4], func(cell int, w *neighbours) {
 				for c := range a.x[1] {
 					plane := src[(int(index[i])*a.x[1]+c)*pixels:][:pixels]
 					made[(i*a.x[1]+c)*cells+cell] = a.value(w, plane)
@@ -466,7 +464,7 @@ func (a *aligned) run(r *op.Run, in, out []*tensor.Tensor) error {
 }
 
 // value is what the points of a cell make, four pixels each.
-func (a *aligned) value(w *window, plane []float64) float64 {
+func (a *aligned) value(w *neighbours, plane []float64) float64 {
 	if len(w.at) == 0 {
 		return 0
 	}
@@ -481,7 +479,7 @@ func (a *aligned) value(w *window, plane []float64) float64 {
 }
 
 // region calls do for each cell, with the pixels that its points are made of.
-func (a *aligned) region(r *op.Run, roi []float64, do func(cell int, w *window)) error {
+func (a *aligned) region(r *op.Run, roi []float64, do func(cell int, w *neighbours)) error {
 	offset := 0.0
 	if a.half {
 		offset = 0.5
@@ -496,7 +494,7 @@ func (a *aligned) region(r *op.Run, roi []float64, do func(cell int, w *window))
 	if down < 0 || across < 0 || down*across > 1<<22 {
 		return (&op.Node{}).Errorf("a region %v is out of range", roi)
 	}
-	w := newWindow(2)
+	w := &neighbours{}
 	for cell := range a.shape[2] * a.shape[3] {
 		if r.Stopped() {
 			return op.ErrStopped
@@ -526,7 +524,7 @@ func (a *aligned) points(length float64) int {
 }
 
 // point adds the four pixels around a point; one far outside adds none of weight.
-func (a *aligned) point(w *window, y, x float64) {
+func (a *aligned) point(w *neighbours, y, x float64) {
 	rows, cols := a.x[2], a.x[3]
 	if !(y >= -1 && y <= float64(rows) && x >= -1 && x <= float64(cols)) {
 		w.at, w.weights = append(w.at, 0, 0, 0, 0), append(w.weights, 0, 0, 0, 0)

@@ -12,9 +12,11 @@ import (
 func moves() [][]op.Spec {
 	return [][]op.Spec{
 		concats(),
+		deformables(),
 		einsums(),
 		gathers(),
 		generators(),
+		images(),
 		intConvolutions(),
 		intMatMuls(),
 		layouts(),
