@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/tensor"
+	"github.com/wasinn/wasinn/backends/gorgonia/internal/vec"
 )
 
 // Widen makes an operator on float32 one on float16 and bfloat16, too: inputs of these
@@ -87,7 +88,7 @@ func (p *Plan) narrowed(narrow tensor.Type, was []bool, keep []int) (*Plan, erro
 			ins[i] = t
 			if t != nil && was[i] {
 				ins[i] = &tensor.Tensor{Type: tensor.FP32, Shape: t.Shape, Data: r.Scratch(4 * t.Len())}
-				WidenTo(tensor.As[float32](ins[i]), t)
+				widenOn(r, tensor.As[float32](ins[i]), t)
 			}
 		}
 		for k, t := range out {
@@ -101,7 +102,7 @@ func (p *Plan) narrowed(narrow tensor.Type, was []bool, keep []int) (*Plan, erro
 		}
 		for k, t := range out {
 			if t != nil && back[k] {
-				NarrowTo(t, tensor.As[float32](outs[k]))
+				narrowOn(r, t, tensor.As[float32](outs[k]))
 			}
 		}
 		return nil
@@ -132,32 +133,45 @@ func FromFloat32(t *tensor.Tensor, narrow tensor.Type) *tensor.Tensor {
 	return w
 }
 
+// convertGrain is how many elements are worth a thread.
+const convertGrain = 1 << 14
+
+// widenOn is WidenTo on the threads of a run.
+func widenOn(r *Run, dst []float32, t *tensor.Tensor) {
+	src, f := tensor.As[uint16](t), widenRow(t.Type)
+	r.For(len(src), convertGrain, func(lo, hi int) { f(dst[lo:hi], src[lo:hi]) })
+}
+
+// narrowOn is NarrowTo on the threads of a run.
+func narrowOn(r *Run, t *tensor.Tensor, src []float32) {
+	dst, f := tensor.As[uint16](t), narrowRow(t.Type)
+	r.For(len(dst), convertGrain, func(lo, hi int) { f(dst[lo:hi], src[lo:hi]) })
+}
+
+func widenRow(t tensor.Type) func(dst []float32, src []uint16) {
+	if t == tensor.FP16 {
+		return vec.Float16ToFloat32
+	}
+	return vec.Bfloat16ToFloat32
+}
+
+func narrowRow(t tensor.Type) func(dst []uint16, src []float32) {
+	if t == tensor.FP16 {
+		return vec.Float32ToFloat16
+	}
+	return vec.Float32ToBfloat16
+}
+
 // WidenTo writes the elements of a float16 or bfloat16 tensor as float32.
 func WidenTo(dst []float32, t *tensor.Tensor) {
 	src := tensor.As[uint16](t)
-	if t.Type == tensor.FP16 {
-		for i, v := range src {
-			dst[i] = tensor.FromFP16(v)
-		}
-		return
-	}
-	for i, v := range src {
-		dst[i] = tensor.FromBF16(v)
-	}
+	widenRow(t.Type)(dst[:len(src)], src)
 }
 
 // NarrowTo rounds float32 elements into a float16 or bfloat16 tensor.
 func NarrowTo(t *tensor.Tensor, src []float32) {
 	dst := tensor.As[uint16](t)
-	if t.Type == tensor.FP16 {
-		for i, v := range src {
-			dst[i] = tensor.ToFP16(v)
-		}
-		return
-	}
-	for i, v := range src {
-		dst[i] = tensor.ToBF16(v)
-	}
+	narrowRow(t.Type)(dst, src[:len(dst)])
 }
 
 // String lists what the node is, for tests and traces.
