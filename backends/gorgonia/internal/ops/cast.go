@@ -92,6 +92,14 @@ func directCast(from, to tensor.Type) func(r *op.Run, out, in *tensor.Tensor) {
 		return rows(widenRow[int32, int64])
 	case pair{tensor.FP32, tensor.FP64}:
 		return rows(widenRow[float32, float64])
+	case pair{tensor.FP32, tensor.I32}:
+		return rows(cutRow[int32])
+	case pair{tensor.FP32, tensor.I64}:
+		return rows(cutRow[int64])
+	case pair{tensor.FP32, tensor.U8}:
+		return rows(cutRow[uint8])
+	case pair{tensor.FP32, tensor.I8}:
+		return rows(cutRow[int8])
 	case pair{tensor.FP64, tensor.FP32}:
 		return rows(widenRow[float64, float32])
 	}
@@ -101,6 +109,17 @@ func directCast(from, to tensor.Type) func(r *op.Run, out, in *tensor.Tensor) {
 func widenRow[T, R integer | float32 | float64](dst []R, src []T) {
 	for i, v := range src {
 		dst[i] = R(v)
+	}
+}
+
+// cutRow cuts fractions off, by way of int64 as [toInt] does.
+func cutRow[R int8 | int32 | int64 | uint8](dst []R, src []float32) {
+	for i, v := range src {
+		if v > math.MinInt64 && v < math.MaxInt64 {
+			dst[i] = R(int64(v))
+		} else {
+			dst[i] = R(toInt(float64(v), tensor.I64))
+		}
 	}
 }
 

@@ -207,6 +207,10 @@ func (d *reducer) plan(n *op.Node, w *reduction, out op.Info) (*op.Plan, error) 
 			return run(func(r *op.Run, in, out *tensor.Tensor) {
 				d.byRows(r, w, tensor.As[float32](in), tensor.As[float32](out))
 			})
+		case d.row != nil && w.count > 0 && len(w.reduced) > 0 && w.redStride[len(w.redStride)-1] == 1:
+			return run(func(r *op.Run, in, out *tensor.Tensor) {
+				d.byRuns(r, w, tensor.As[float32](in), tensor.As[float32](out))
+			})
 		case lines && d.join != nil:
 			return run(func(r *op.Run, in, out *tensor.Tensor) {
 				d.byLines(r, w, tensor.As[float32](in), tensor.As[float32](out))
@@ -244,6 +248,24 @@ func (d *reducer) byRows(r *op.Run, w *reduction, in, out []float32) {
 	r.For(w.outputs, max(1, grain/w.count), func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			out[i] = float32(d.end(float64(d.row(in[i*w.count:][:w.count])), w.count))
+		}
+	})
+}
+
+// byRuns reduces the innermost dimension and others around it.
+func (d *reducer) byRuns(r *op.Run, w *reduction, in, out []float32) {
+	join := plus // what the kernels of rows give is a sum
+	if math.IsInf(d.start, 0) {
+		join = d.take
+	}
+	r.For(w.outputs, max(1, grain/w.count), func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			if w.count > 1024 && r.Stopped() {
+				return
+			}
+			acc := d.start
+			w.each(w.base(i), func(at, n, _ int) { acc = join(acc, float64(d.row(in[at:][:n]))) })
+			out[i] = float32(d.end(acc, w.count))
 		}
 	})
 }
