@@ -2,6 +2,7 @@ package ops
 
 import (
 	"bytes"
+	"errors"
 	"image"
 	_ "image/gif" // the formats that are read
 	_ "image/jpeg"
@@ -16,7 +17,7 @@ func images() []op.Spec {
 	return []op.Spec{{Name: "ImageDecoder", Since: 20, MinIn: 1, MaxIn: 1, Compile: imageDecoder}}
 }
 
-// imageDecoder reads a PNG, JPEG or GIF file into rows of pixels.
+// imageDecoder reads a PNG, JPEG, GIF, BMP or PNM file into rows of pixels.
 //
 // See https://onnx.ai/onnx/operators/onnx__ImageDecoder.html
 func imageDecoder(n *op.Node) (*op.Plan, error) {
@@ -30,21 +31,9 @@ func imageDecoder(n *op.Node) (*op.Plan, error) {
 	}
 	return op.Dynamic(func(r *op.Run, in []tensor.Value) ([]tensor.Value, error) {
 		file := in[0].(*tensor.Tensor).Data
-		config, _, err := image.DecodeConfig(bytes.NewReader(file))
+		picture, err := decodeImage(r, file)
 		if err != nil {
-			return nil, n.Unsupportedf("%v: PNG, JPEG and GIF files are read", err)
-		}
-		// What Go decodes to takes up to 8 bytes a pixel, and as much while it does.
-		size, err := tensor.Bytes(tensor.C128, []int{config.Height, config.Width})
-		if err != nil {
-			return nil, n.Errorf("%v", err)
-		}
-		if err := spare(r, size); err != nil {
 			return nil, err
-		}
-		picture, _, err := image.Decode(bytes.NewReader(file))
-		if err != nil {
-			return nil, n.Errorf("the image: %v", err)
 		}
 		b := picture.Bounds()
 		out, err := r.New(tensor.U8, b.Dy(), b.Dx(), channels)
@@ -58,6 +47,33 @@ func imageDecoder(n *op.Node) (*op.Plan, error) {
 		})
 		return []tensor.Value{out}, r.Err()
 	})
+}
+
+// decodeImage decodes a file, if there is memory enough for its pixels.
+func decodeImage(r *op.Run, file []byte) (image.Image, error) {
+	if picture, err := bitmap(file); !errors.Is(err, image.ErrFormat) {
+		if err != nil {
+			return nil, (&op.Node{}).Unsupportedf("%v", err)
+		}
+		return picture, nil
+	}
+	config, _, err := image.DecodeConfig(bytes.NewReader(file))
+	if err != nil {
+		return nil, (&op.Node{}).Unsupportedf("%v: PNG, JPEG, GIF, BMP and PNM files are read", err)
+	}
+	// What Go decodes to takes up to 8 bytes a pixel, and as much while it does.
+	size, err := tensor.Bytes(tensor.C128, []int{config.Height, config.Width})
+	if err != nil {
+		return nil, err
+	}
+	if err := spare(r, size); err != nil {
+		return nil, err
+	}
+	picture, _, err := image.Decode(bytes.NewReader(file))
+	if err != nil {
+		return nil, (&op.Node{}).Errorf("the image: %v", err)
+	}
+	return picture, nil
 }
 
 // putPixels writes one row of an image.
