@@ -1,45 +1,14 @@
 package ops
 
 import (
-	"slices"
-
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/onnx"
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/op"
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/tensor"
 )
 
-// moves are the families of operators that compute no element, and those of graphs.
-func moves() [][]op.Spec {
-	return [][]op.Spec{
-		concats(),
-		deformables(),
-		einsums(),
-		gathers(),
-		generators(),
-		images(),
-		intConvolutions(),
-		intMatMuls(),
-		layouts(),
-		learners(),
-		loops(),
-		optionals(),
-		pads(),
-		resizes(),
-		samplings(),
-		scatters(),
-		selections(),
-		sequences(),
-		slicings(),
-		texts(),
-		transposes(),
-		trees(),
-	}
-}
-
-// views are the operators whose output has the elements of an input as they are, and
-// the families that move elements.
+// views are the operators whose output has the elements of an input as they are.
 func views() []op.Spec {
-	return slices.Concat(slices.Concat(moves()...), []op.Spec{
+	return []op.Spec{
 		{Name: "Identity", Since: 1, MinIn: 1, MaxIn: 1, Compile: identity},
 		{Name: "Reshape", Since: 1, MinIn: 1, MaxIn: 1, Compile: reshape1},
 		{Name: "Reshape", Since: 5, MinIn: 2, MaxIn: 2, Compile: reshape},
@@ -48,7 +17,7 @@ func views() []op.Spec {
 		{Name: "Unsqueeze", Since: 1, MinIn: 1, MaxIn: 1, Compile: unsqueeze1},
 		{Name: "Unsqueeze", Since: 13, MinIn: 2, MaxIn: 2, Compile: unsqueeze},
 		{Name: "Flatten", Since: 1, MinIn: 1, MaxIn: 1, Compile: flatten},
-	})
+	}
 }
 
 // identity gives its input, of any kind.
