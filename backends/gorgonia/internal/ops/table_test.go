@@ -280,3 +280,49 @@ func describe(attrs attributes) string {
 	}
 	return s
 }
+
+// TestAttentionInBlocks compares attention over more rows than are computed at once with
+// the sums that define it.
+func TestAttentionInBlocks(t *testing.T) {
+	const heads, rows, size = 2, 300, 4
+	r := rand.New(rand.NewPCG(3, 4))
+	var in []*tensor.Tensor
+	for range 3 {
+		x := tensor.New(tensor.FP32, 1, heads, rows, size)
+		for i := range tensor.As[float32](x) {
+			tensor.As[float32](x)[i] = float32(r.NormFloat64())
+		}
+		in = append(in, x)
+	}
+	got, err := compute("Attention", 23, 1, attributes{"is_causal": number(1)}, false, in...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, k, v := tensor.As[float32](in[0]), tensor.As[float32](in[1]), tensor.As[float32](in[2])
+	want := tensor.New(tensor.FP32, 1, heads, rows, size)
+	for h := range heads {
+		for i := range rows {
+			var sum [size]float64
+			total := 0.0
+			for j := range i + 1 {
+				score := 0.0
+				for d := range size {
+					score += float64(q[(h*rows+i)*size+d]) * float64(k[(h*rows+j)*size+d])
+				}
+				w := math.Exp(score / math.Sqrt(size))
+				total += w
+				for d := range size {
+					sum[d] += w * float64(v[(h*rows+j)*size+d])
+				}
+			}
+			for d := range size {
+				tensor.As[float32](want)[(h*rows+i)*size+d] = float32(sum[d] / total)
+			}
+		}
+	}
+	for i, w := range tensor.As[float32](want) {
+		if g := tensor.As[float32](got[0])[i]; math.Abs(float64(g-w)) > 1e-5 {
+			t.Fatalf("element %d is %v, expected %v", i, g, w)
+		}
+	}
+}
