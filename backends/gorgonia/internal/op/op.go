@@ -192,8 +192,7 @@ type Node struct {
 	// OutNames are the names of the outputs, for what is kept in Weights.
 	OutNames []string
 
-	used map[string]bool
-	err  error
+	err error
 }
 
 // Caller runs the graph of an attribute.
@@ -220,10 +219,6 @@ func (n *Node) Err() error { return n.err }
 
 func (n *Node) attribute(name string, t onnx.AttributeType) *onnx.Attribute {
 	a := n.Attributes[name]
-	if n.used == nil {
-		n.used = map[string]bool{}
-	}
-	n.used[name] = true
 	if a == nil {
 		return nil
 	}
