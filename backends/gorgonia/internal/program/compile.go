@@ -183,7 +183,6 @@ type compiler struct {
 
 	made  *stage
 	needs map[*value]bool
-	folds int64
 }
 
 func (c *compiler) newSlot() int {
@@ -644,20 +643,16 @@ func (c *compiler) liveOut(s *stage, deferred []item) []int {
 			add(c.find(&frame{}, out.Name))
 		}
 	}
-	var walk func(it item)
-	walk = func(it item) {
+	for _, it := range deferred {
 		if it.node == nil {
 			add(c.find(it.frame, it.from))
-			return
+			continue
 		}
 		for _, name := range slices.Concat(it.node.Inputs, it.node.captured) {
 			if name != "" {
 				add(c.find(it.frame, name))
 			}
 		}
-	}
-	for _, it := range deferred {
-		walk(it)
 	}
 	return slices.Sorted(maps.Keys(live))
 }
