@@ -119,7 +119,7 @@ func fuseResidual(w *work) int {
 // activation says whether a node is one of the operators that a product takes along, and which parameters
 // its attributes become.
 func (w *work) activation(n *onnx.Node) (params []float32, ok bool) {
-	if n == nil || n.Domain != "" || w.gone[n] {
+	if n == nil || w.gone[n] || !is(n, n.Op) {
 		return nil, false
 	}
 	switch n.Op {

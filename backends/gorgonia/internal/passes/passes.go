@@ -111,8 +111,14 @@ func (w *work) sweep() {
 	w.Nodes = kept
 }
 
-// is says whether a node is an operator of ai.onnx.
-func is(n *onnx.Node, name string) bool { return n != nil && n.Domain == "" && n.Op == name }
+// least is how many inputs an operator has at least; others have one.
+var least = map[string]int{"Conv": 2, "MatMul": 2, "Gemm": 2, "Add": 2, "Sub": 2, "Mul": 2, "Div": 2, "Pow": 2, "BatchNormalization": 5}
+
+// is says whether a node is an operator of ai.onnx, with the inputs and the output that
+// it must have: nothing has checked that before.
+func is(n *onnx.Node, name string) bool {
+	return n != nil && n.Domain == "" && n.Op == name && len(n.Outputs) > 0 && len(n.Inputs) >= max(1, least[name])
+}
 
 // only is the one user of a name that nothing else reads, or nil.
 func (w *work) only(name string) *onnx.Node {

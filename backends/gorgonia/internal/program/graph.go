@@ -104,9 +104,14 @@ const (
 )
 
 // Prepare readies a model whose external data have been read. r bounds what it computes.
-func Prepare(r *op.Run, m *onnx.Model, opts Options) (*Graph, error) {
+func Prepare(r *op.Run, m *onnx.Model, opts Options) (g *Graph, err error) {
+	defer func() { // the last net: a model must not end the host
+		if x := recover(); x != nil {
+			g, err = nil, fmt.Errorf("preparing the model: %v", x)
+		}
+	}()
 	p := &preparer{model: m, opts: opts, run: r, budget: maxConstants}
-	g, err := p.graph(m.Graph, nil, &op.Weights{}, m.Opsets)
+	g, err = p.graph(m.Graph, nil, &op.Weights{}, m.Opsets)
 	if stopped := r.Err(); stopped != nil {
 		return nil, stopped
 	}
