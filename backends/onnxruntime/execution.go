@@ -4,9 +4,7 @@ package onnxruntime
 
 import (
 	"context"
-	"fmt"
 	"math"
-	"strings"
 	"unsafe"
 
 	"github.com/wasinn/wasinn/backends"
@@ -26,7 +24,7 @@ type execution struct {
 var _ backends.ExecutionContext = (*execution)(nil)
 
 func newExecution(g *graph, run *ortshim.Run) *execution {
-	return &execution{g: g, run: run, watch: watch{run: run}, seen: make([]uint64, len(g.accepts))}
+	return &execution{g: g, run: run, watch: watch{run: run}, seen: make([]uint64, g.accepts.Len())}
 }
 
 // Close releases the context. Calls after the first do nothing.
@@ -64,121 +62,14 @@ func (e *execution) Compute(ctx context.Context, inputs []backends.NamedTensor) 
 // feed checks the inputs and hands them to the run. The error is *backends.Error.
 func (e *execution) feed(inputs []backends.NamedTensor) error {
 	e.turn++
-	required := 0
-	for slot := range inputs {
-		in := &inputs[slot]
-		i, ok := e.index(slot, in.Name)
-		switch {
-		case !ok:
-			return e.discard(backends.Errorf(backends.InvalidArgument, "there is no input %q, %s", in.Name, e.g.names()))
-		case e.seen[i] == e.turn:
-			return e.discard(backends.Errorf(backends.InvalidArgument, "input %q is given twice", in.Name))
-		case in.Tensor == nil:
-			return e.discard(backends.Errorf(backends.InvalidArgument, "input %q is given without a tensor", in.Name))
-		}
-		e.seen[i] = e.turn
-		if i < len(e.g.inputs) {
-			required++
-		}
-		dims, ok := e.g.accepts[i].fit(in.Tensor)
-		if !ok {
-			return e.discard(e.g.accepts[i].mismatch(in.Tensor))
-		}
-		e.run.Feed(slot, i, int(in.Tensor.Type()), dims, aligned(in.Tensor))
+	err := e.g.accepts.Match(inputs, e.seen, e.turn, func(slot, i int, dims []uint32) {
+		t := inputs[slot].Tensor
+		e.run.Feed(slot, i, int(t.Type()), dims, aligned(t))
+	})
+	if err != nil { // there will be no run of what has been handed over
+		e.run.Discard()
 	}
-	if required < len(e.g.inputs) {
-		return e.discard(e.missing())
-	}
-	return nil
-}
-
-// discard lets go of what feed has handed over when there will be no run.
-func (e *execution) discard(err *backends.Error) error {
-	e.run.Discard()
 	return err
-}
-
-// index finds the accepted input of a name, which most callers give in order.
-func (e *execution) index(slot int, name string) (int, bool) {
-	if slot < len(e.g.accepts) && e.g.accepts[slot].Name == name {
-		return slot, true
-	}
-	i, ok := e.g.byName[name]
-	return i, ok
-}
-
-func (e *execution) missing() *backends.Error {
-	var names []string
-	for i, in := range e.g.inputs {
-		if e.seen[i] != e.turn {
-			names = append(names, fmt.Sprintf("%q", in.Name))
-		}
-	}
-	return backends.Errorf(backends.InvalidArgument, "missing input %s, %s", listed(names), e.g.names())
-}
-
-// fit tells whether a tensor is what the input takes, and with which dimensions
-// ONNX Runtime is to see it.
-func (a *accepted) fit(t *backends.Tensor) ([]uint32, bool) {
-	dims := t.Dims()
-	if t.Type() != a.Type {
-		return nil, false
-	}
-	if a.Unranked {
-		return dims, true
-	}
-	if len(a.Dims) == 0 && len(dims) == 1 && dims[0] == 1 {
-		return nil, true // wasi-nn has no other way to write a scalar
-	}
-	if len(dims) != len(a.Dims) {
-		return nil, false
-	}
-	for i, d := range a.Dims {
-		if d >= 0 && d != int64(dims[i]) {
-			return nil, false
-		}
-	}
-	return dims, true
-}
-
-func (a *accepted) mismatch(t *backends.Tensor) *backends.Error {
-	return backends.Errorf(backends.InvalidArgument, "input %q takes a tensor %s, found %s%v", a.Name, a.text(), t.Type(), t.Dims())
-}
-
-// text writes what an input takes as in FP32[1 3 ? ?].
-func (a *accepted) text() string {
-	if a.Unranked {
-		return a.Type.String() + " of any shape"
-	}
-	sizes := make([]string, len(a.Dims))
-	for i, d := range a.Dims {
-		sizes[i] = "?"
-		if d >= 0 {
-			sizes[i] = fmt.Sprint(d)
-		}
-	}
-	return a.Type.String() + "[" + strings.Join(sizes, " ") + "]"
-}
-
-// names lists the model's inputs for an error's reader.
-func (g *graph) names() string {
-	if len(g.accepts) == 0 {
-		return "the model has no inputs"
-	}
-	names := make([]string, len(g.accepts))
-	for i, in := range g.accepts {
-		names[i] = fmt.Sprintf("%q", in.Name)
-	}
-	return "the model has " + listed(names)
-}
-
-// listed joins names, but not hundreds.
-func listed(names []string) string {
-	const most = 16
-	if len(names) > most {
-		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
-	}
-	return strings.Join(names, ", ")
 }
 
 // aligned are a tensor's bytes at an address that fits its elements. A view into

@@ -92,8 +92,7 @@ type graph struct {
 	session   *ortshim.Session
 	inputs    []backends.TensorInfo // those a computation must have
 	outputs   []backends.TensorInfo
-	accepts   []accepted     // inputs, then those with a default in the model
-	byName    map[string]int // index in accepts
+	accepts   *onnxload.Inputs // inputs, then those with a default in the model
 	fixedDims [][]uint32     // of each output; nil when a size is open
 
 	// Of a graph that was loaded with LoadOptions.Values:
@@ -107,9 +106,6 @@ type graph struct {
 	closed bool
 }
 
-// accepted is an input as computations check it.
-type accepted backends.TensorInfo
-
 var (
 	_ backends.Graph          = (*graph)(nil)
 	_ backends.Describer      = (*graph)(nil)
@@ -118,7 +114,7 @@ var (
 
 // newGraph takes the session over. The error is *backends.Error.
 func newGraph(session *ortshim.Session, values bool) (*graph, error) {
-	g := &graph{session: session, users: 1, byName: make(map[string]int), values: values}
+	g := &graph{session: session, users: 1, values: values}
 	if err := g.describe(); err != nil {
 		session.Release()
 		return nil, err
@@ -128,6 +124,7 @@ func newGraph(session *ortshim.Session, values bool) (*graph, error) {
 
 // describe fills in inputs and outputs, and refuses what no tensor can carry.
 func (g *graph) describe() error {
+	var accepts []backends.TensorInfo
 	for i, info := range slices.Concat(g.session.Inputs, g.session.Overridable) {
 		t, err := g.info("input", info, &g.inputValues)
 		if err != nil {
@@ -136,9 +133,9 @@ func (g *graph) describe() error {
 		if i < len(g.session.Inputs) {
 			g.inputs = append(g.inputs, t)
 		}
-		g.byName[info.Name] = i
-		g.accepts = append(g.accepts, accepted(t))
+		accepts = append(accepts, t)
 	}
+	g.accepts = onnxload.NewInputs(accepts, len(g.inputs))
 	for _, info := range g.session.Outputs {
 		t, err := g.info("output", info, &g.outputValues)
 		if err != nil {
