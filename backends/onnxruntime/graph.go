@@ -93,7 +93,7 @@ type graph struct {
 	inputs    []backends.TensorInfo // those a computation must have
 	outputs   []backends.TensorInfo
 	accepts   *onnxload.Inputs // inputs, then those with a default in the model
-	fixedDims [][]uint32     // of each output; nil when a size is open
+	fixedDims [][]uint32       // of each output; nil when a size is open
 
 	// Of a graph that was loaded with LoadOptions.Values:
 	values       bool
