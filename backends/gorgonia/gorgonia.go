@@ -17,7 +17,7 @@
 // # Cancellation and limits
 //
 // A computation ends within some milliseconds of its context, inside operators too.
-// What a computation may hold in memory is limited by [Config.MaxMemory], and checked
+// What computations may hold in memory is limited by [Config.MaxMemory], and counted
 // before it is allocated. Models are hostile until checked: a panic in an operator is an
 // error of that computation.
 package gorgonia
@@ -25,10 +25,13 @@ package gorgonia
 import (
 	"context"
 	"fmt"
+	"maps"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/wasinn/wasinn/backends"
+	"github.com/wasinn/wasinn/backends/gorgonia/internal/op"
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/ops"
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/pool"
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/program"
@@ -57,9 +60,12 @@ type Config struct {
 	// MaxModelBytes is the size of the largest model; 0 means 2 GiB less one byte, the
 	// most that protobuf allows. External data are not counted.
 	MaxModelBytes int
-	// MaxMemory is how many bytes one computation may hold, weights not counted: what
-	// goes beyond ends with TooLarge. 0 means half of the memory that the process may
-	// use, or 4 GiB where the system does not tell; less than 0 means no limit.
+	// MaxMemory is how many bytes all computations may hold together, with what is kept
+	// between them and what is computed of a model's constants: what goes beyond ends
+	// with TooLarge. Not counted are the model's own weights, outputs that the caller
+	// has, and what an operator that is not made for speed takes for a moment, in
+	// proportion to its inputs. 0 means half of the memory that the process may use, or 4 GiB
+	// where the system does not tell; less than 0 means no limit.
 	MaxMemory int64
 	// Executor runs programs.
 	Executor Executor
@@ -67,11 +73,13 @@ type Config struct {
 
 // Backend is the engine. It is safe for concurrent use.
 type Backend struct {
-	cfg  Config
-	opts program.Options
+	cfg    Config
+	opts   program.Options
+	budget *op.Budget
 
-	mu    sync.Mutex
-	pools map[int]*pool.Pool // by number of threads
+	mu     sync.Mutex
+	pools  map[int]*pool.Pool // by number of threads
+	graphs map[*graph]bool    // that are not released
 }
 
 var (
@@ -100,11 +108,20 @@ func New(cfg Config) (*Backend, error) {
 			cfg.MaxMemory = 4 << 30
 		}
 	}
-	return &Backend{
-		cfg:   cfg,
-		opts:  program.Options{Operators: ops.New(), Tape: cfg.Executor == Tape},
-		pools: map[int]*pool.Pool{},
-	}, nil
+	b := &Backend{cfg: cfg, pools: map[int]*pool.Pool{}, graphs: map[*graph]bool{}}
+	b.opts = program.Options{Operators: ops.New(), Tape: cfg.Executor == Tape}
+	b.budget = op.NewBudget(cfg.MaxMemory, b.reclaim)
+	return b, nil
+}
+
+// reclaim gives back the memory that graphs keep for computations to come.
+func (b *Backend) reclaim() {
+	b.mu.Lock()
+	graphs := slices.Collect(maps.Keys(b.graphs))
+	b.mu.Unlock()
+	for _, g := range graphs {
+		g.program.DropIdle()
+	}
 }
 
 // Name returns gorgonia.

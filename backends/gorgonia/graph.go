@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/wasinn/wasinn/backends"
@@ -26,7 +27,9 @@ type graph struct {
 	required            int // of inValues; the others have a default
 	inputs              *onnxload.Inputs
 
-	closed atomic.Bool
+	mu     sync.Mutex
+	users  int // the graph itself until Close, and its contexts
+	closed bool
 }
 
 var (
@@ -62,20 +65,51 @@ func (g *graph) NewContext(ctx context.Context) (backends.ExecutionContext, erro
 	if ctx.Err() != nil {
 		return nil, onnxload.Stopped(ctx, "preparing a computation")
 	}
-	if g.closed.Load() {
+	if !g.retain() {
 		return nil, backends.Errorf(backends.InvalidArgument, "the graph is closed")
 	}
 	n := len(g.inValues)
 	e := &execution{g: g, ins: make([]tensor.Value, n), infos: make([]*op.Info, n), heads: make([]tensor.Tensor, n), slots: make([]op.Info, n), seen: make([]uint64, n)}
-	e.run = op.NewRun(g.pool, g.backend.cfg.MaxMemory, &e.stop)
+	e.run = op.NewRun(g.pool, g.backend.budget, &e.stop)
 	return e, nil
 }
 
 // Close lets the graph go; contexts that there are go on. Calls after the first do
 // nothing.
 func (g *graph) Close() error {
-	g.closed.Store(true)
+	g.mu.Lock()
+	again := g.closed
+	g.closed = true
+	g.mu.Unlock()
+	if !again {
+		g.release()
+	}
 	return nil
+}
+
+func (g *graph) retain() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return false
+	}
+	g.users++
+	return true
+}
+
+// release ends one use; the last gives back what is counted for the graph.
+func (g *graph) release() {
+	g.mu.Lock()
+	g.users--
+	last := g.users == 0
+	g.mu.Unlock()
+	if !last {
+		return
+	}
+	g.backend.mu.Lock()
+	delete(g.backend.graphs, g)
+	g.backend.mu.Unlock()
+	g.program.Release()
 }
 
 // execution is a context for computations.
@@ -105,9 +139,14 @@ var (
 
 // Close releases the context. Calls after the first do nothing.
 func (e *execution) Close() error {
+	if e.closed {
+		return nil
+	}
 	e.closed = true
 	e.watch.end()
 	e.program = nil
+	e.run.Close()
+	e.g.release()
 	return nil
 }
 
@@ -120,7 +159,6 @@ func (e *execution) begin(ctx context.Context) error {
 		return onnxload.Stopped(ctx, "computing")
 	}
 	e.watch.follow(ctx, &e.stop)
-	e.run.Begin()
 	clear(e.ins)
 	clear(e.infos)
 	e.turn++
@@ -199,6 +237,7 @@ func (e *execution) give(i int, v tensor.Value) {
 
 // compute runs the program for the inputs that are given.
 func (e *execution) compute(ctx context.Context) ([]tensor.Value, error) {
+	defer e.run.End()
 	p, err := e.compiled()
 	if err != nil {
 		return nil, runError(ctx, err)

@@ -32,17 +32,24 @@ func (b *Backend) load(ctx context.Context, model []byte, opts backends.LoadOpti
 	threads := b.pool(opts.IntraOpThreads)
 	var stop atomic.Bool
 	defer context.AfterFunc(ctx, func() { stop.Store(true) })()
-	prepared, err := program.Prepare(op.NewRun(threads, b.cfg.MaxMemory, &stop), m, b.opts)
+	run := op.NewRun(threads, b.budget, &stop)
+	defer run.Close()
+	prepared, err := program.Prepare(run, m, b.opts)
 	if err != nil {
 		return nil, modelError(ctx, err)
 	}
-	g := &graph{backend: b, program: prepared, pool: threads, values: opts.Values}
+	g := &graph{backend: b, program: prepared, pool: threads, values: opts.Values, users: 1}
 	if err := g.describe(); err != nil {
+		prepared.Release()
 		return nil, err
 	}
-	if err := g.compileFixed(ctx); err != nil {
-		return nil, err
+	if err := g.compileFixed(run); err != nil {
+		prepared.Release()
+		return nil, modelError(ctx, err)
 	}
+	b.mu.Lock()
+	b.graphs[g] = true
+	b.mu.Unlock()
 	return g, nil
 }
 
@@ -115,7 +122,7 @@ func readTensor(dir *os.Root, e *onnx.External) (*tensor.Tensor, error) {
 }
 
 // compileFixed compiles a graph whose inputs all have fixed shapes.
-func (g *graph) compileFixed(ctx context.Context) error {
+func (g *graph) compileFixed(run *op.Run) error {
 	var infos []*op.Info
 	for _, in := range g.program.Inputs {
 		info := fixedInfo(in.Type)
@@ -125,12 +132,8 @@ func (g *graph) compileFixed(ctx context.Context) error {
 		infos = append(infos, info)
 	}
 	infos = append(infos, make([]*op.Info, len(g.program.Optional))...)
-	var stop atomic.Bool
-	defer context.AfterFunc(ctx, func() { stop.Store(true) })()
-	if _, err := g.program.Program(op.NewRun(g.pool, g.backend.cfg.MaxMemory, &stop), infos); err != nil {
-		return modelError(ctx, err)
-	}
-	return nil
+	_, err := g.program.Program(run, infos)
+	return err
 }
 
 // fixedInfo is what is known of an input whose shape is fixed, else nil.

@@ -131,7 +131,9 @@ func Decode(b []byte) (*Model, error) {
 }
 
 // decoder reads messages that nest.
-type decoder struct{}
+type decoder struct {
+	denseBytes int // of sparse tensors so far
+}
 
 // Domain is a domain's name as this package writes it: ai.onnx is "".
 func Domain(name string) string {
@@ -226,7 +228,7 @@ func (d *decoder) graph(b []byte, depth int) (*Graph, error) {
 				g.Outputs = append(g.Outputs, v)
 			}
 		case 15:
-			return g.sparse(f.body)
+			return d.sparse(g, f.body)
 		}
 		return nil
 	})
@@ -262,8 +264,8 @@ func (g *Graph) initializer(b []byte) error {
 }
 
 // sparse reads a sparse initializer into a dense one.
-func (g *Graph) sparse(b []byte) error {
-	name, t, err := sparseTensor(b)
+func (d *decoder) sparse(g *Graph, b []byte) error {
+	name, t, err := d.sparseTensor(b)
 	if err != nil {
 		return fmt.Errorf("sparse initializer %q: %w", name, err)
 	}
@@ -333,7 +335,7 @@ func (d *decoder) attribute(b []byte, depth int) (*Attribute, error) {
 		case 21:
 			a.Ref = string(f.body)
 		case 22:
-			_, a.Tensor, err = sparseTensor(f.body)
+			_, a.Tensor, err = d.sparseTensor(f.body)
 		}
 		return err
 	})

@@ -285,11 +285,12 @@ func (p *proto) typed(count, found int) (*tensor.Tensor, error) {
 	return r, err
 }
 
-// maxSparse bounds the dense form of a sparse tensor, in bytes per byte of the file.
+// maxSparse bounds the dense forms of all sparse tensors of a model, in bytes: a few bytes
+// of a file say how large they are.
 const maxSparse = 1 << 28
 
 // sparseTensor reads a SparseTensorProto into a dense tensor.
-func sparseTensor(b []byte) (string, *tensor.Tensor, error) {
+func (d *decoder) sparseTensor(b []byte) (string, *tensor.Tensor, error) {
 	var values *proto
 	var indices *tensor.Tensor
 	var shape []int
@@ -311,11 +312,11 @@ func sparseTensor(b []byte) (string, *tensor.Tensor, error) {
 	if values == nil || indices == nil || values.external {
 		return "", nil, errors.New("a sparse tensor without values or indices")
 	}
-	t, err := dense(values, indices, shape)
+	t, err := d.dense(values, indices, shape)
 	return values.name, t, err
 }
 
-func dense(values *proto, indices *tensor.Tensor, shape []int) (*tensor.Tensor, error) {
+func (d *decoder) dense(values *proto, indices *tensor.Tensor, shape []int) (*tensor.Tensor, error) {
 	v, err := values.tensor()
 	if err != nil {
 		return nil, err
@@ -324,8 +325,11 @@ func dense(values *proto, indices *tensor.Tensor, shape []int) (*tensor.Tensor, 
 	if err != nil {
 		return nil, err
 	}
-	if size > maxSparse || v.Type == tensor.String || len(shape) > maxRank {
-		return nil, fmt.Errorf("a sparse tensor %s%v is too large to be made dense", v.Type, shape)
+	if v.Type == tensor.String || len(shape) > maxRank {
+		return nil, fmt.Errorf("a sparse tensor %s%v is not supported", v.Type, shape)
+	}
+	if d.denseBytes += size; d.denseBytes > maxSparse {
+		return nil, fmt.Errorf("a sparse tensor %s%v: all of them made dense have more than %d bytes", v.Type, shape, maxSparse)
 	}
 	at, err := indices.Int64s()
 	if err != nil {

@@ -2,7 +2,6 @@ package op
 
 import (
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -14,39 +13,43 @@ import (
 // ErrStopped is the error of a run whose context has ended.
 var ErrStopped = errors.New("stopped")
 
-// LimitError is the error of a run that needs more memory than it may have.
-type LimitError struct {
-	Needs, Limit int64 // bytes
-}
-
-// Error says how much was needed, and allowed.
-func (e *LimitError) Error() string {
-	return fmt.Sprintf("it takes %d bytes of memory, at most %d are allowed: a larger limit can be set", e.Needs, e.Limit)
-}
-
 // Run is one computation, as operators see it. It belongs to one goroutine; the
 // bodies of its loops run on others, too.
 type Run struct {
 	// Threads runs loops, and leaves out what is left of them when the run is stopped.
 	Threads *pool.Pool
-	// Limit is how many bytes of memory a run may take, 0 for no limit.
-	Limit int64
 	// Depth counts the graphs around the one that runs.
 	Depth int
 
-	stop *atomic.Bool
-	used int64
-	free [][]uint64 // scratch to be had
-	lent [][]uint64 // scratch that the running node has
+	stop    *atomic.Bool
+	budget  *Budget
+	used    int64      // bytes of the budget, besides scratch
+	scratch int64      // bytes of free and lent
+	free    [][]uint64 // scratch to be had
+	lent    [][]uint64 // scratch that the running node has
 }
 
 // NewRun makes a run on the threads of a pool, which may be nil. It ends when stop is
-// set, which may be nil too.
-func NewRun(threads *pool.Pool, limit int64, stop *atomic.Bool) *Run {
+// set, which may be nil too. It takes its memory from budget.
+func NewRun(threads *pool.Pool, budget *Budget, stop *atomic.Bool) *Run {
 	if stop == nil {
 		stop = new(atomic.Bool)
 	}
-	return &Run{Threads: threads.WithStop(stop), Limit: limit, stop: stop}
+	return &Run{Threads: threads.WithStop(stop), budget: budget, stop: stop}
+}
+
+// End gives back what the run took, but for its scratch. It may be used again.
+func (r *Run) End() {
+	r.Give(r.used)
+	r.Depth = 0
+	r.Reset()
+}
+
+// Close is End, and gives the scratch back, too.
+func (r *Run) Close() {
+	r.End()
+	r.budget.Give(r.scratch)
+	r.scratch, r.free = 0, nil
 }
 
 // Stopped says whether the run is to end. Loops ask for it at least once in a
@@ -69,19 +72,30 @@ func (r *Run) Err() error {
 // piece.
 func (r *Run) For(n, grain int, body func(lo, hi int)) { r.Threads.For(n, grain, body) }
 
-// Take counts bytes towards the limit.
+// Take counts bytes towards the limit. It is an error, and they are not counted, when
+// that is reached.
 func (r *Run) Take(bytes int64) error {
-	r.used += bytes
-	if r.Limit > 0 && r.used > r.Limit {
-		return &LimitError{r.used, r.Limit}
+	err := r.budget.Take(bytes)
+	if err == nil {
+		r.used += bytes
 	}
-	return nil
+	return err
 }
 
 // Give counts bytes back.
-func (r *Run) Give(bytes int64) { r.used -= bytes }
+func (r *Run) Give(bytes int64) {
+	r.used -= bytes
+	r.budget.Give(bytes)
+}
 
-// Used is how many bytes are counted.
+// Keep hands bytes that the run took over to what outlives it, whose owner gives them
+// back to the budget.
+func (r *Run) Keep(bytes int64) { r.used -= bytes }
+
+// Budget is what the run takes its memory from.
+func (r *Run) Budget() *Budget { return r.budget }
+
+// Used is how many bytes the run has taken, besides scratch.
 func (r *Run) Used() int64 { return r.used }
 
 // New makes a tensor of zeros, for Eval. It is an error when the shape is not in
@@ -99,6 +113,9 @@ func (r *Run) New(t tensor.Type, shape ...int) (*tensor.Tensor, error) {
 
 // Scratch is n bytes of memory, not cleared, aligned for every type. It is valid
 // until the node has run. Bodies of loops take theirs before the loop.
+//
+// Where the limit is reached it panics with *LimitError, which ends the node with that
+// error: operators take scratch in many places, and could do nothing else.
 func (r *Run) Scratch(n int) []byte {
 	words := (n + 7) / 8
 	for i := len(r.free) - 1; i >= 0; i-- {
@@ -110,6 +127,10 @@ func (r *Run) Scratch(n int) []byte {
 			return bytesOf(b[:words])[:n]
 		}
 	}
+	if err := r.budget.Take(int64(8 * words)); err != nil {
+		panic(err)
+	}
+	r.scratch += int64(8 * words)
 	b := make([]uint64, words)
 	r.lent = append(r.lent, b)
 	return bytesOf(b)[:n]
@@ -138,8 +159,13 @@ type Weights struct {
 	mu   sync.Mutex
 	own  map[*tensor.Tensor]bool
 	made map[weightKey]*weight
-	size int64
+
+	budget *Budget
+	size   int64 // bytes of the budget
 }
+
+// NewWeights makes an empty store, whose memory is counted in a budget.
+func NewWeights(budget *Budget) *Weights { return &Weights{budget: budget} }
 
 type weightKey struct {
 	of   *tensor.Tensor
@@ -177,18 +203,25 @@ func (w *Weights) Get(of *tensor.Tensor, kind string, make func() (value any, by
 	e.once.Do(func() {
 		v, n := make()
 		e.value = v
-		w.mu.Lock()
-		w.size += int64(n)
-		w.mu.Unlock()
+		w.budget.Force(int64(n)) // in proportion to the model
+		w.Count(int64(n))
 	})
 	return e.value
 }
 
-// Bytes is how many bytes were made.
-func (w *Weights) Bytes() int64 {
+// Count notes bytes of the budget that are given back with the store.
+func (w *Weights) Count(bytes int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.size
+	w.size += bytes
+}
+
+// Release gives back what was counted. The store is not used after it.
+func (w *Weights) Release() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.budget.Give(w.size)
+	w.size = 0
 }
 
 // Own says that a constant is the graph's own, and lives as long: what Get makes of
@@ -200,12 +233,6 @@ func (w *Weights) Own(t *tensor.Tensor) {
 		w.own = map[*tensor.Tensor]bool{}
 	}
 	w.own[t] = true
-}
-
-// Begin readies the run for another computation.
-func (r *Run) Begin() {
-	r.used, r.Depth = 0, 0
-	r.Reset()
 }
 
 // Disown takes back what Own said.

@@ -50,7 +50,7 @@ func runCase(dir string, tape bool) error {
 	if err != nil {
 		return fmt.Errorf("decode: %w", err)
 	}
-	g, err := program.Prepare(op.NewRun(nil, 0, nil), model, program.Options{Operators: ops.New(), Tape: tape})
+	g, err := program.Prepare(op.NewRun(nil, op.NewBudget(0, nil), nil), model, program.Options{Operators: ops.New(), Tape: tape})
 	if err != nil {
 		return fmt.Errorf("prepare: %w", err)
 	}
@@ -101,7 +101,7 @@ func runSet(g *program.Graph, model *onnx.Graph, dir string) error {
 		info.Const = nil
 		infos = append(infos, info)
 	}
-	r := op.NewRun(nil, 1<<30, nil)
+	r := op.NewRun(nil, op.NewBudget(1<<30, nil), nil)
 	p, err := g.Program(r, infos)
 	if err != nil {
 		return fmt.Errorf("compile: %w", err)

@@ -92,7 +92,6 @@ func (f *failure) err() error {
 // spare checks that n more bytes of scratch are within the limit.
 func spare(r *op.Run, n int) error {
 	if err := r.Take(int64(n)); err != nil {
-		r.Give(int64(n))
 		return err
 	}
 	r.Give(int64(n))

@@ -47,7 +47,7 @@ func runEndless(e *endless, trips, limit int64) (int64, error) {
 		return 0, err
 	}
 	e.stop = new(atomic.Bool)
-	r := op.NewRun(nil, limit, e.stop)
+	r := op.NewRun(nil, op.NewBudget(limit, nil), e.stop)
 	_, err = p.Eval(r, in)
 	return r.Used(), err
 }

@@ -48,7 +48,7 @@ func evaluate(name string, version, outs int, a map[string]*onnx.Attribute, limi
 	if err != nil {
 		return nil, err
 	}
-	r := op.NewRun(nil, limit, nil)
+	r := op.NewRun(nil, op.NewBudget(limit, nil), nil)
 	if p.Eval != nil {
 		return p.Eval(r, values)
 	}

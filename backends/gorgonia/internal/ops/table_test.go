@@ -72,7 +72,7 @@ func compute(name string, version, outputs int, attrs attributes, known bool, in
 		}
 		out = append(out, tensor.New(o.Type, o.Shape...))
 	}
-	return out, p.Run(op.NewRun(nil, 1<<26, nil), in, out)
+	return out, p.Run(op.NewRun(nil, op.NewBudget(1<<26, nil), nil), in, out)
 }
 
 func floats(shape []int, v ...float32) *tensor.Tensor { return tensor.Of(tensor.FP32, shape, v) }

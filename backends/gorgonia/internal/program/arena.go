@@ -13,6 +13,8 @@ type layout struct {
 	size int // bytes of the arena
 	// lower is the most bytes that are alive at one step: no arena is smaller.
 	lower int
+	// strings is how many bytes strings take besides, not counting their text.
+	strings int
 	// place is the offset of each value that has its own memory in the arena.
 	place map[*value]int
 	// view is the value whose memory another one has.
@@ -58,12 +60,16 @@ func (s *stage) layOut() error {
 				}
 				continue
 			}
-			if s.plan.fresh[v] || v.info.Type == tensor.String {
+			if s.plan.fresh[v] {
 				continue
 			}
 			n, err := tensor.Bytes(v.info.Type, v.info.Shape)
 			if err != nil {
 				return err
+			}
+			if v.info.Type == tensor.String {
+				s.plan.strings += n
+				continue
 			}
 			b := &block{of: v, size: (n + alignment - 1) / alignment * alignment, start: i, end: max(i, last[v])}
 			blocks[v] = b

@@ -24,16 +24,19 @@ func (c *cache[V]) get(key []byte) (V, bool) {
 	return e.value, true
 }
 
-// put keeps a value and drops the one that was not used for longest when there are
-// more than most.
-func (c *cache[V]) put(key []byte, v V, most int) {
+// put keeps a value. When there are more than most it drops the one that was not used for
+// longest, and returns that; the same for one that had the key.
+func (c *cache[V]) put(key []byte, v V, most int) (dropped V, ok bool) {
 	if c.entries == nil {
 		c.entries = map[string]*entry[V]{}
 	}
 	c.clock++
+	if old := c.entries[string(key)]; old != nil {
+		dropped, ok = old.value, true
+	}
 	c.entries[string(key)] = &entry[V]{v, c.clock}
 	if len(c.entries) <= most {
-		return
+		return dropped, ok
 	}
 	oldest, at := "", c.clock+1
 	for k, e := range c.entries {
@@ -41,5 +44,17 @@ func (c *cache[V]) put(key []byte, v V, most int) {
 			oldest, at = k, e.used
 		}
 	}
+	dropped = c.entries[oldest].value
 	delete(c.entries, oldest)
+	return dropped, true
+}
+
+// clear drops all values and returns them.
+func (c *cache[V]) clear() []V {
+	var all []V
+	for _, e := range c.entries {
+		all = append(all, e.value)
+	}
+	c.entries = nil
+	return all
 }

@@ -77,9 +77,47 @@ type stage struct {
 	pending []item
 	slots   int
 
+	budget *op.Budget
+	kept   int64 // bytes of the budget for constants that were computed for the stage
+
 	mu       sync.Mutex
 	next     cache[*stage]
-	machines []*machine
+	machines []*machine // idle ones
+	dropped  bool       // it keeps no machines any more
+}
+
+// dropIdle gives back the memory of machines that no run uses, from this stage on.
+func (s *stage) dropIdle() {
+	s.mu.Lock()
+	idle := s.machines
+	s.machines = nil
+	var behind []*stage
+	for _, e := range s.next.entries {
+		behind = append(behind, e.value)
+	}
+	s.mu.Unlock()
+	s.budget.Give(int64(len(idle)) * s.bytes())
+	for _, n := range behind {
+		n.dropIdle()
+	}
+}
+
+// drop gives back all memory that is counted for the stage and those behind it, but for
+// machines that still run: these give theirs back when they are done.
+func (s *stage) drop() {
+	s.mu.Lock()
+	again := s.dropped
+	s.dropped = true
+	behind := s.next.clear()
+	s.mu.Unlock()
+	if again {
+		return
+	}
+	s.dropIdle()
+	s.budget.Give(s.kept)
+	for _, n := range behind {
+		n.drop()
+	}
 }
 
 // step is one node of a stage.
@@ -130,16 +168,20 @@ func (g *Graph) Program(r *op.Run, infos []*op.Info) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
+	g.count(p.first)
 	g.mu.Lock()
-	g.programs.put(key, p, maxPrograms)
+	old, ok := g.programs.put(key, p, maxPrograms)
 	g.mu.Unlock()
+	if ok {
+		old.first.drop()
+	}
 	return p, nil
 }
 
 func (g *Graph) compile(r *op.Run, infos []*op.Info) (*Program, error) {
 	p := &Program{graph: g}
 	root := &frame{}
-	c := &compiler{graph: g, run: r, env: map[string]*value{}}
+	c := &compiler{graph: g, run: r, env: map[string]*value{}, before: r.Used()}
 	for name, t := range g.consts {
 		c.env[name] = &value{name: name, info: *op.InfoOf(t), slot: -1}
 	}
@@ -183,6 +225,8 @@ type compiler struct {
 
 	made  *stage
 	needs map[*value]bool
+	// before is what the run had taken when compiling began.
+	before int64
 }
 
 func (c *compiler) newSlot() int {
@@ -201,8 +245,17 @@ func (c *compiler) find(f *frame, name string) *value {
 }
 
 // stage compiles as many of the pending items as it can.
-func (c *compiler) stage(pending []item) (*stage, error) {
-	c.made = &stage{graph: c.graph}
+func (c *compiler) stage(pending []item) (st *stage, err error) {
+	c.made = &stage{graph: c.graph, budget: c.graph.budget}
+	defer func() { // what was computed outlives the run with the stage, or is garbage
+		made := c.run.Used() - c.before
+		if err != nil {
+			c.run.Give(made)
+			return
+		}
+		c.run.Keep(made)
+		st.kept += made
+	}()
 	c.needs = map[*value]bool{}
 	var deferred []item
 	for work := pending; len(work) > 0; {
@@ -373,7 +426,7 @@ func (c *compiler) node(it item, in []*value) (done bool, err error) {
 func compileNode(spec *op.Spec, n *op.Node) (plan *op.Plan, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("operator %s: %v", n.Op, p)
+			err = fmt.Errorf("operator %s: %w", n.Op, panicked(p))
 		}
 	}()
 	plan, err = spec.Compile(n)
@@ -449,12 +502,13 @@ func (c *compiler) fold(it item, s *step) error {
 		}
 	}
 	if lasting {
-		if out := c.graph.folded(it.node); out != nil {
+		if out := c.graph.folded(it.node, in); out != nil {
 			c.bindConstants(it, out)
 			return nil
 		}
 	}
 	out := make([]*tensor.Tensor, len(it.node.Outputs))
+	before := c.run.Used()
 	for i := range out {
 		info := &s.plan.Out[i]
 		if it.node.Outputs[i] == "" || info.Kind == onnx.NoKind {
@@ -473,8 +527,9 @@ func (c *compiler) fold(it item, s *step) error {
 	if err := runPlan(c.run, s.plan, in, out); err != nil {
 		return err
 	}
-	if lasting {
-		c.graph.keepFolded(it.node, out)
+	if made := c.run.Used() - before; lasting && c.graph.keepFolded(it.node, in, out) {
+		c.run.Keep(made)
+		c.graph.weights.Count(made)
 	}
 	c.bindConstants(it, out)
 	return nil
@@ -489,38 +544,45 @@ func (c *compiler) bindConstants(it item, out []*tensor.Tensor) {
 	}
 }
 
-// folded are the outputs of a node that was computed from the graph's own constants for
-// another program, or nil.
-func (g *Graph) folded(n *node) []*tensor.Tensor {
+// folds are the outputs of a node that was computed from the graph's own constants.
+type folds struct{ in, out []*tensor.Tensor }
+
+// folded are the outputs of a node that was computed from the same constants for another
+// program, or nil. Behind an If, programs may have others.
+func (g *Graph) folded(n *node, in []*tensor.Tensor) []*tensor.Tensor {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.folds[n]
+	if f := g.folds[n]; slices.Equal(f.in, in) {
+		return f.out
+	}
+	return nil
 }
 
 // keepFolded makes constants of one program the graph's own, so that what operators make
-// of them is made once.
-func (g *Graph) keepFolded(n *node, out []*tensor.Tensor) {
+// of them is made once. It is false when those of another program are kept.
+func (g *Graph) keepFolded(n *node, in, out []*tensor.Tensor) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.folds[n] != nil {
-		return
+	if g.folds[n].out != nil {
+		return false
 	}
 	if g.folds == nil {
-		g.folds = map[*node][]*tensor.Tensor{}
+		g.folds = map[*node]folds{}
 	}
-	g.folds[n] = out
+	g.folds[n] = folds{in, out}
 	for _, t := range out {
 		if t != nil {
 			g.weights.Own(t)
 		}
 	}
+	return true
 }
 
 // runPlan computes a plan outside of a stage.
 func runPlan(r *op.Run, p *op.Plan, in, out []*tensor.Tensor) (err error) {
 	defer func() {
 		if x := recover(); x != nil {
-			err = fmt.Errorf("%v", x)
+			err = panicked(x)
 		}
 	}()
 	defer r.Reset()
@@ -571,7 +633,7 @@ func (c *compiler) eval(it item, s *step) (bool, error) {
 func runEval(r *op.Run, s *step, in []tensor.Value) (out []tensor.Value, err error) {
 	defer func() {
 		if x := recover(); x != nil {
-			out, err = nil, fmt.Errorf("%v", x)
+			out, err = nil, panicked(x)
 		}
 	}()
 	defer r.Reset()
@@ -692,10 +754,14 @@ func (s *stage) after(r *op.Run, vals []tensor.Value) (*stage, error) {
 	if ok {
 		return next, nil
 	}
-	c := &compiler{graph: s.graph, run: r, env: maps.Clone(s.env), slots: s.slots}
+	c := &compiler{graph: s.graph, run: r, env: maps.Clone(s.env), slots: s.slots, before: r.Used()}
 	for _, v := range s.needs {
 		known := *v
 		t := vals[v.slot].(*tensor.Tensor)
+		if err := r.Take(int64(len(t.Data))); err != nil {
+			r.Give(r.Used() - c.before)
+			return nil, err
+		}
 		known.info.Const = t.Clone()
 		for name, e := range c.env {
 			if e == v {
@@ -705,7 +771,7 @@ func (s *stage) after(r *op.Run, vals []tensor.Value) (*stage, error) {
 	}
 	slot := s.slots
 	for k, e := range s.evals {
-		for i, name := range e.node.Outputs {
+		for _, name := range e.node.Outputs {
 			if name == "" {
 				continue
 			}
@@ -713,7 +779,6 @@ func (s *stage) after(r *op.Run, vals []tensor.Value) (*stage, error) {
 			info.Const = nil
 			info.Shape = slices.Clone(info.Shape)
 			c.env[s.evalItems[k].frame.prefix+name] = &value{name: name, info: *info, slot: slot}
-			_ = i
 			slot++
 		}
 	}
@@ -722,10 +787,36 @@ func (s *stage) after(r *op.Run, vals []tensor.Value) (*stage, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.graph.count(next)
 	s.mu.Lock()
-	s.next.put(key, next, maxNext)
+	old, ok := s.next.put(key, next, maxNext)
+	if s.dropped { // meanwhile; this run alone has the stage
+		s.next.clear()
+		old, ok = next, true
+	}
 	s.mu.Unlock()
+	if ok {
+		old.drop()
+	}
 	return next, nil
+}
+
+// maxSteps bounds the steps of all programs that a graph keeps: computations whose values
+// differ each time would otherwise make stages without end.
+const maxSteps = 1 << 18
+
+// count notes the steps of a new stage, and forgets all programs when there are too many.
+func (g *Graph) count(s *stage) {
+	g.mu.Lock()
+	g.steps += len(s.steps) + 1
+	over := g.steps > maxSteps
+	if over {
+		g.steps = 0
+	}
+	g.mu.Unlock()
+	if over {
+		g.dropPrograms()
+	}
 }
 
 // evalSlots is how many slots the outputs of evals take, behind the stage's own.

@@ -44,6 +44,7 @@ const MaxNodes = 1 << 17
 // for concurrent use.
 type Graph struct {
 	opts    Options
+	budget  *op.Budget
 	weights *op.Weights
 
 	// Inputs are what a computation must be given; Optional have a default.
@@ -56,7 +57,8 @@ type Graph struct {
 
 	mu       sync.Mutex
 	programs cache[*Program]
-	folds    map[*node][]*tensor.Tensor
+	folds    map[*node]folds
+	steps    int // of all programs kept
 }
 
 // node is a node with its operator.
@@ -97,21 +99,29 @@ type preparer struct {
 }
 
 // Bounds on the constants that are computed of others when a model is prepared, in
-// bytes.
+// bytes; a quarter of the engine's memory, where that is less. Others are computed in each
+// run.
 const (
 	maxConstant  = 64 << 20
 	maxConstants = 512 << 20
 )
 
-// Prepare readies a model whose external data have been read. r bounds what it computes.
+// Prepare readies a model whose external data have been read. r computes what depends on
+// constants alone; what is kept is counted in its budget until Release.
 func Prepare(r *op.Run, m *onnx.Model, opts Options) (g *Graph, err error) {
 	defer func() { // the last net: a model must not end the host
 		if x := recover(); x != nil {
 			g, err = nil, fmt.Errorf("preparing the model: %v", x)
 		}
 	}()
-	p := &preparer{model: m, opts: opts, run: r, budget: maxConstants}
-	g, err = p.graph(m.Graph, nil, &op.Weights{}, m.Opsets)
+	weights := op.NewWeights(r.Budget())
+	defer func() {
+		if err != nil {
+			weights.Release()
+		}
+	}()
+	p := &preparer{model: m, opts: opts, run: r, budget: int(r.Budget().Share(4, maxConstants))}
+	g, err = p.graph(m.Graph, nil, weights, m.Opsets)
 	if stopped := r.Err(); stopped != nil {
 		return nil, stopped
 	}
@@ -120,7 +130,7 @@ func Prepare(r *op.Run, m *onnx.Model, opts Options) (g *Graph, err error) {
 
 // fold computes a node whose inputs are all constants; nil when that takes too much, or
 // is not sure to give the same each time.
-func (p *preparer) fold(n *onnx.Node, version int, consts map[string]*tensor.Tensor) []*tensor.Tensor {
+func (p *preparer) fold(n *onnx.Node, version int, consts map[string]*tensor.Tensor, weights *op.Weights) []*tensor.Tensor {
 	spec := p.opts.Operators.Lookup(n.Domain, n.Op, version)
 	if spec == nil || spec.Random || spec.Body || p.run.Stopped() {
 		return nil
@@ -147,10 +157,12 @@ func (p *preparer) fold(n *onnx.Node, version int, consts map[string]*tensor.Ten
 	if err != nil || plan.Eval != nil || len(plan.Out) < len(n.Outputs) {
 		return nil // compiling the graph says what is wrong, if anything is
 	}
-	return p.foldPlan(plan, n, in)
+	return p.foldPlan(plan, n, in, weights)
 }
 
-func (p *preparer) foldPlan(plan *op.Plan, n *onnx.Node, in []*tensor.Tensor) []*tensor.Tensor {
+// foldPlan runs the plan of a node on constants; what it makes is counted as the graph's.
+func (p *preparer) foldPlan(plan *op.Plan, n *onnx.Node, in []*tensor.Tensor, weights *op.Weights) []*tensor.Tensor {
+	made := int64(0)
 	out := make([]*tensor.Tensor, len(n.Outputs))
 	for i, name := range n.Outputs {
 		info := &plan.Out[i]
@@ -161,18 +173,24 @@ func (p *preparer) foldPlan(plan *op.Plan, n *onnx.Node, in []*tensor.Tensor) []
 		if err != nil || info.Kind != onnx.TensorKind || size > min(maxConstant, p.budget) {
 			return nil
 		}
+		if out[i], err = p.run.New(info.Type, info.Shape...); err != nil {
+			return nil
+		}
 		p.budget -= size
-		out[i] = tensor.New(info.Type, info.Shape...)
+		made += int64(size)
 	}
 	if err := runPlan(p.run, plan, in, out); err != nil {
+		p.run.Give(made)
 		return nil
 	}
+	p.run.Keep(made)
+	weights.Count(made)
 	return out
 }
 
 // graph readies one graph. outer are the names that graphs around it define.
 func (p *preparer) graph(g *onnx.Graph, outer map[string]bool, weights *op.Weights, opsets map[string]int) (*Graph, error) {
-	r := &Graph{opts: p.opts, weights: weights, Outputs: g.Outputs, consts: map[string]*tensor.Tensor{}}
+	r := &Graph{opts: p.opts, budget: p.run.Budget(), weights: weights, Outputs: g.Outputs, consts: map[string]*tensor.Tensor{}}
 	for _, name := range g.Order {
 		t := g.Initializers[name].Tensor
 		if t == nil {
@@ -220,7 +238,7 @@ func (g *Graph) optimize(p *preparer, nodes []*onnx.Node, opsets map[string]int)
 		return opsets[n.Domain]
 	}
 	w.Fold = func(n *onnx.Node, consts map[string]*tensor.Tensor) []*tensor.Tensor {
-		return p.fold(n, w.Version(n), consts)
+		return p.fold(n, w.Version(n), consts, g.weights)
 	}
 	w.Added = func(name string, t *tensor.Tensor) {
 		g.consts[name] = t
@@ -480,5 +498,39 @@ func freeOf(g *onnx.Graph, free map[string]bool) {
 	}
 }
 
-// Weights are what is kept of the graph's constants.
-func (g *Graph) Weights() *op.Weights { return g.weights }
+// DropIdle gives back the memory of machines that no computation uses.
+func (g *Graph) DropIdle() {
+	g.mu.Lock()
+	for _, e := range g.programs.entries {
+		e.value.first.dropIdle()
+	}
+	g.mu.Unlock()
+	g.eachInside((*Graph).DropIdle)
+}
+
+// Release gives back all memory that is counted for the graph. It computes nothing
+// after it.
+func (g *Graph) Release() {
+	g.dropPrograms()
+	g.weights.Release()
+}
+
+// dropPrograms forgets all programs, and those of graphs inside.
+func (g *Graph) dropPrograms() {
+	g.mu.Lock()
+	all := g.programs.clear()
+	g.mu.Unlock()
+	for _, p := range all {
+		p.first.drop()
+	}
+	g.eachInside((*Graph).dropPrograms)
+}
+
+// eachInside calls f for the graphs of nodes' attributes.
+func (g *Graph) eachInside(f func(*Graph)) {
+	for _, n := range g.nodes {
+		for _, inside := range n.graphs {
+			f(inside)
+		}
+	}
+}

@@ -39,9 +39,9 @@ type stepCall struct {
 }
 
 // bytes is how much memory a machine takes.
-func (s *stage) bytes() int64 { return int64(s.plan.size) }
+func (s *stage) bytes() int64 { return int64(s.plan.size + s.plan.strings) }
 
-// machine returns one that is free, or a new one.
+// machine returns one that is free, or a new one, whose memory the run's budget gives.
 func (s *stage) machine() (*machine, error) {
 	s.mu.Lock()
 	if n := len(s.machines); n > 0 {
@@ -51,9 +51,17 @@ func (s *stage) machine() (*machine, error) {
 		return m, nil
 	}
 	s.mu.Unlock()
-	return s.newMachine()
+	if err := s.budget.Take(s.bytes()); err != nil {
+		return nil, err
+	}
+	m, err := s.newMachine()
+	if err != nil {
+		s.budget.Give(s.bytes())
+	}
+	return m, err
 }
 
+// release keeps a machine for runs to come, or gives its memory back.
 func (s *stage) release(m *machine) {
 	for _, t := range m.taken {
 		t.head.Data, t.head.Strings = nil, nil
@@ -62,10 +70,14 @@ func (s *stage) release(m *machine) {
 		t.Data, t.Strings = nil, nil
 	}
 	s.mu.Lock()
-	if len(s.machines) < maxMachines {
+	keep := len(s.machines) < maxMachines && !s.dropped
+	if keep {
 		s.machines = append(s.machines, m)
 	}
 	s.mu.Unlock()
+	if !keep {
+		s.budget.Give(s.bytes())
+	}
 }
 
 func (s *stage) newMachine() (*machine, error) {
@@ -206,7 +218,7 @@ func (m *machine) steps(r *op.Run) (err error) {
 	at := 0
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%s: %v", m.calls[at].step.node.label(), p)
+			err = fmt.Errorf("%s: %w", m.calls[at].step.node.label(), panicked(p))
 		}
 	}()
 	for i := range m.calls {
@@ -219,6 +231,14 @@ func (m *machine) steps(r *op.Run) (err error) {
 		}
 	}
 	return r.Err()
+}
+
+// panicked is what an operator panicked with, as an error: that of a limit stays what it is.
+func panicked(p any) error {
+	if limit, ok := p.(*op.LimitError); ok {
+		return limit
+	}
+	return fmt.Errorf("%v", p)
 }
 
 func (c *stepCall) run(r *op.Run) error {
@@ -243,14 +263,15 @@ func (p *Program) Run(r *op.Run, ins []tensor.Value) ([]tensor.Value, error) {
 		vals = grow(vals, v.slot+1)
 		vals[v.slot] = ins[i]
 	}
-	held := heldMachines{run: r}
-	defer held.release()
+	var held heldMachines
+	defer func() { held.release() }()
 	for s := p.first; ; {
 		vals = grow(vals, s.slots+s.evalSlots())
-		m, err := held.machine(s)
+		m, err := s.machine()
 		if err != nil {
 			return nil, err
 		}
+		held = append(held, m)
 		if err := m.run(r, vals); err != nil {
 			return nil, err
 		}
@@ -258,7 +279,7 @@ func (p *Program) Run(r *op.Run, ins []tensor.Value) ([]tensor.Value, error) {
 			return nil, err
 		}
 		if s.outs != nil || len(s.pending)+len(s.evals)+len(s.needs) == 0 {
-			return s.results(m, vals)
+			return s.results(r, m, vals)
 		}
 		if s, err = s.after(r, vals); err != nil {
 			return nil, err
@@ -274,27 +295,10 @@ func grow(vals []tensor.Value, n int) []tensor.Value {
 }
 
 // heldMachines are those of a run's stages, whose values later stages read.
-type heldMachines struct {
-	run  *op.Run
-	held []*machine
-}
+type heldMachines []*machine
 
-func (h *heldMachines) machine(s *stage) (*machine, error) {
-	if err := h.run.Take(s.bytes()); err != nil {
-		return nil, err
-	}
-	m, err := s.machine()
-	if err != nil {
-		h.run.Give(s.bytes())
-		return nil, err
-	}
-	h.held = append(h.held, m)
-	return m, nil
-}
-
-func (h *heldMachines) release() {
-	for _, m := range h.held {
-		h.run.Give(m.stage.bytes())
+func (h heldMachines) release() {
+	for _, m := range h {
 		m.stage.release(m)
 	}
 }
@@ -332,24 +336,49 @@ func (s *stage) evaluate(r *op.Run, vals []tensor.Value) error {
 
 // results are the graph's outputs. What a step wrote for this run alone is handed out;
 // anything else is copied.
-func (s *stage) results(m *machine, vals []tensor.Value) ([]tensor.Value, error) {
+func (s *stage) results(r *op.Run, m *machine, vals []tensor.Value) ([]tensor.Value, error) {
 	out := make([]tensor.Value, len(s.outs))
 	given := map[*value]bool{}
 	for i, v := range s.outs {
+		var from tensor.Value
 		switch {
 		case v.known():
-			out[i] = clone(v.info.Const)
+			from = v.info.Const
 		case s.plan.fresh[v] && !given[v]:
 			given[v] = true
 			t := m.heads[v]
 			out[i] = &tensor.Tensor{Type: t.Type, Shape: t.Shape, Data: t.Data, Strings: t.Strings}
+			continue
 		case m.heads[v] != nil:
-			out[i] = m.heads[v].Clone()
+			from = m.heads[v]
 		default:
-			out[i] = clone(vals[v.slot])
+			from = vals[v.slot]
 		}
+		if err := r.Take(sizeOf(from)); err != nil {
+			return nil, err
+		}
+		out[i] = clone(from)
 	}
 	return out, nil
+}
+
+// sizeOf is how many bytes a copy of a value takes.
+func sizeOf(v tensor.Value) int64 {
+	switch v := v.(type) {
+	case *tensor.Tensor:
+		return int64(len(v.Data) + 16*len(v.Strings))
+	case *tensor.Sequence:
+		n := int64(0)
+		for _, item := range v.Items {
+			n += 64 + sizeOf(item)
+		}
+		return n
+	case *tensor.Optional:
+		if v.Value != nil {
+			return sizeOf(v.Value)
+		}
+	}
+	return 0
 }
 
 // clone copies the tensors of a value.
@@ -396,7 +425,7 @@ func (s *stage) newTape() (*tape, error) {
 func (t *tape) do(i int, in []G.Value) (v G.Value, err error) {
 	defer func() { // a panic on Gorgonia's goroutine would end the process
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%v", p)
+			err = panicked(p)
 		}
 	}()
 	if err := t.r.Err(); err != nil {

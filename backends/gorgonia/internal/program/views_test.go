@@ -19,7 +19,7 @@ func vector(name string, size int64) *onnx.ValueInfo {
 func compute(t *testing.T, opts program.Options, x []float32, nodes ...*onnx.Node) []float32 {
 	t.Helper()
 	opts.Operators = ops.New()
-	g, err := program.Prepare(op.NewRun(nil, 0, nil), &onnx.Model{IRVersion: 10, Opsets: map[string]int{"": 21}, Graph: &onnx.Graph{
+	g, err := program.Prepare(op.NewRun(nil, op.NewBudget(0, nil), nil), &onnx.Model{IRVersion: 10, Opsets: map[string]int{"": 21}, Graph: &onnx.Graph{
 		Nodes: nodes, Inputs: []*onnx.ValueInfo{vector("x", -1)}, Outputs: []*onnx.ValueInfo{vector("y", -1)},
 	}}, opts)
 	if err != nil {
@@ -28,7 +28,7 @@ func compute(t *testing.T, opts program.Options, x []float32, nodes ...*onnx.Nod
 	in := tensor.Of(tensor.FP32, []int{len(x)}, x)
 	info := op.InfoOf(in)
 	info.Const = nil
-	r := op.NewRun(nil, 0, nil)
+	r := op.NewRun(nil, op.NewBudget(0, nil), nil)
 	p, err := g.Program(r, []*op.Info{info})
 	if err != nil {
 		t.Fatal(err)
