@@ -85,7 +85,7 @@ func Rules() []Rule {
 		{"internal/archtest", nil},
 		{"internal/golden", nil},
 		{"internal/invariants", nil},
-		{"internal/onnxdata", in("backends")},
+		{"internal/onnxdata", in("backends", protowire)},
 		{"internal/onnxtest", nil},
 		{"internal/pkgfetch", nil},
 		{"internal/testenv", in("internal/pkgfetch")},

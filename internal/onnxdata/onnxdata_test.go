@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"github.com/wasinn/wasinn/backends"
 	"github.com/wasinn/wasinn/internal/onnxtest"
 )
@@ -16,7 +18,7 @@ import (
 // msg is a protobuf message under construction.
 type msg []byte
 
-func (m msg) tag(num uint64, wire wireType) msg {
+func (m msg) tag(num uint64, wire protowire.Type) msg {
 	return binary.AppendUvarint(m, num<<3|uint64(wire))
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"github.com/wasinn/wasinn/backends"
 )
 
@@ -83,7 +85,7 @@ func (p *tensorProto) field(f field) error {
 }
 
 // add reads a typed data field whose values are of the given wire type.
-func (p *tensorProto) add(f field, wire wireType, width int) error {
+func (p *tensorProto) add(f field, wire protowire.Type, width int) error {
 	if p.width != 0 && p.width != width {
 		return errors.New("data in two typed fields, expected one")
 	}

@@ -10,33 +10,40 @@
 package onnxdata
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"math"
+
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // maxDepth is how deep messages may be nested: graphs in graphs, types in types.
 const maxDepth = 32
 
-// wireType is how a field is written.
-//
-// See https://protobuf.dev/programming-guides/encoding/#structure
-type wireType uint8
-
+// The wire types that ONNX uses.
 const (
-	varint  wireType = 0
-	fixed64 wireType = 1
-	bytes   wireType = 2
-	fixed32 wireType = 5
+	varint  = protowire.VarintType
+	fixed64 = protowire.Fixed64Type
+	bytes   = protowire.BytesType
+	fixed32 = protowire.Fixed32Type
 )
 
 var errTruncated = errors.New("the message is cut short")
 
+// parseError is what protowire says by a negative length.
+func parseError(n int) error {
+	err := protowire.ParseError(n)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return errTruncated
+	}
+	return err
+}
+
 // field is one field of a protobuf message: a number or bytes.
 type field struct {
 	num    uint64
-	wire   wireType
+	wire   protowire.Type
 	number uint64 // of varint and the fixed types
 	body   []byte // of bytes
 }
@@ -58,53 +65,40 @@ func each(message []byte, visit func(field) error) error {
 
 // next reads one field.
 func next(b []byte) (f field, rest []byte, err error) {
-	tag, rest, err := one(b, varint)
-	if err != nil {
-		return f, nil, err
+	num, wire, n := protowire.ConsumeTag(b)
+	if n < 0 {
+		return f, nil, parseError(n)
 	}
-	f.num, f.wire = tag>>3, wireType(tag&7)
-	if f.num == 0 {
-		return f, nil, errors.New("field 0, expected 1 or more")
-	}
-	if f.wire != bytes {
-		f.number, rest, err = one(rest, f.wire)
+	f.num, f.wire, b = uint64(num), wire, b[n:]
+	if wire != bytes {
+		f.number, rest, err = one(b, wire)
 		return f, rest, err
 	}
-	n, rest, err := one(rest, varint)
-	if err != nil {
-		return f, nil, err
+	if f.body, n = protowire.ConsumeBytes(b); n < 0 {
+		return f, nil, parseError(n)
 	}
-	if n > uint64(len(rest)) {
-		return f, nil, errTruncated
-	}
-	f.body = rest[:n]
-	return f, rest[n:], nil
+	return f, b[n:], nil
 }
 
 // one reads a number that is written as wire says.
-func one(b []byte, wire wireType) (v uint64, rest []byte, err error) {
+func one(b []byte, wire protowire.Type) (v uint64, rest []byte, err error) {
+	n := 0
 	switch wire {
 	case varint:
-		v, n := binary.Uvarint(b)
-		switch {
-		case n == 0:
-			return 0, nil, errTruncated
-		case n < 0:
-			return 0, nil, errors.New("a number has more than 64 bits")
-		}
-		return v, b[n:], nil
+		v, n = protowire.ConsumeVarint(b)
 	case fixed32:
-		if len(b) < 4 {
-			return 0, nil, errTruncated
-		}
-		return uint64(binary.LittleEndian.Uint32(b)), b[4:], nil
+		var short uint32
+		short, n = protowire.ConsumeFixed32(b)
+		v = uint64(short)
 	case fixed64:
-		if len(b) < 8 {
-			return 0, nil, errTruncated
-		}
-		return binary.LittleEndian.Uint64(b), b[8:], nil
+		v, n = protowire.ConsumeFixed64(b)
+	default:
+		return 0, nil, fmt.Errorf("wire type %d, which ONNX does not use", wire)
 	}
-	return 0, nil, fmt.Errorf("wire type %d, which ONNX does not use", wire)
+	if n < 0 {
+		return 0, nil, parseError(n)
+	}
+	return v, b[n:], nil
 }
 
 // message checks that a field is bytes, which a message is.
@@ -117,7 +111,7 @@ func (f field) message() ([]byte, error) {
 
 // numbers hands the values of a repeated number, packed or not, to visit. wire
 // is the type of one value.
-func (f field) numbers(wire wireType, visit func(uint64) error) error {
+func (f field) numbers(wire protowire.Type, visit func(uint64) error) error {
 	if f.wire == wire {
 		return visit(f.number)
 	}

@@ -43,6 +43,8 @@ func onEngines(t *testing.T, test func(t *testing.T, engine backends.Backend)) {
 	for name, open := range map[string]func() (backends.Backend, error){
 		onnxruntime.Name: func() (backends.Backend, error) { return onnxruntime.New(onnxruntime.Config{}) },
 		gorgonia.Name:    func() (backends.Backend, error) { return gorgonia.New(gorgonia.Config{}) },
+		// The reference that its executor is held against; the same cases fail on both.
+		gorgonia.Name + " on Gorgonia's TapeMachine": func() (backends.Backend, error) { return gorgonia.New(gorgonia.Config{Executor: gorgonia.Tape}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			engine, err := open()

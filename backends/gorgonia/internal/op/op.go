@@ -102,14 +102,6 @@ type Plan struct {
 	// them later and they have its size: Run reads no element of them after it wrote
 	// the same element of the output.
 	InPlace []int
-	// Pure, of one-to-one operators on float32, lets chains of them run piece by piece.
-	Pure *Pointwise
-}
-
-// Pointwise computes a piece of an element-wise operator: dst[i] of in[...][i]. Every
-// input has the output's shape, or is a single element.
-type Pointwise struct {
-	F32 func(dst []float32, in [][]float32)
 }
 
 // Out is an output with a type and shape.

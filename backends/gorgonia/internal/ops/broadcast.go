@@ -97,6 +97,14 @@ func (p *pairing) each(r *op.Run, row func(to, n, fromA, fromB int)) {
 	})
 }
 
+// rowOf is how many elements of a tensor a row of n meets: all, or one that stands still.
+func (p *pairing) rowOf(move, n int) int {
+	if move == 0 {
+		return 1
+	}
+	return n
+}
+
 // binaryRow computes a row: each of a and b has n elements, or one that stands for all.
 type binaryRow[T, R tensor.Element] func(dst []R, a, b []T)
 
@@ -111,14 +119,7 @@ func binary[T, R tensor.Element](n *op.Node, out tensor.Type, f binaryRow[T, R])
 	p, err := op.Static(func(r *op.Run, in, out []*tensor.Tensor) error {
 		dst, x, y := tensor.As[R](out[0]), tensor.As[T](in[0]), tensor.As[T](in[1])
 		w.each(r, func(to, n, fromA, fromB int) {
-			na, nb := 1, 1
-			if w.moveA == 1 {
-				na = n
-			}
-			if w.moveB == 1 {
-				nb = n
-			}
-			f(dst[to:][:n], x[fromA:][:na], y[fromB:][:nb])
+			f(dst[to:][:n], x[fromA:][:w.rowOf(w.moveA, n)], y[fromB:][:w.rowOf(w.moveB, n)])
 		})
 		return nil
 	}, op.Out(out, shape...))

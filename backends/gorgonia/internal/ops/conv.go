@@ -7,7 +7,6 @@ import (
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/op"
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/passes"
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/tensor"
-	"github.com/wasinn/wasinn/backends/gorgonia/internal/vec"
 )
 
 // convolutions are Conv and what it becomes with what follows it.
@@ -223,42 +222,14 @@ func (l *convLayer) run(r *op.Run, in, out []*tensor.Tensor) error {
 		return &op.Invalid{Reason: err.Error()}
 	}
 	if l.separate {
-		addBroadcast(r, tensor.As[float32](out[0]), l.out, dst, l.convShape, tensor.As[float32](in[3]), l.residual)
-		dst = tensor.As[float32](out[0])
+		w, sum, z := pair(l.out, l.convShape, l.residual), tensor.As[float32](out[0]), tensor.As[float32](in[3])
+		w.each(r, func(to, n, fromA, fromB int) {
+			singles(add, sum[to:][:n], dst[fromA:][:w.rowOf(w.moveA, n)], z[fromB:][:w.rowOf(w.moveB, n)])
+		})
+		dst = sum
 	}
 	if l.after != nil {
 		r.For(len(dst), 1<<14, func(lo, hi int) { l.after(dst[lo:hi]) })
 	}
 	return nil
-}
-
-// addBroadcast adds two tensors that broadcast to shape, a row at a time.
-func addBroadcast(r *op.Run, dst []float32, shape []int, a []float32, shapeA []int, b []float32, shapeB []int) {
-	width := shape[len(shape)-1]
-	rows := shape[:len(shape)-1]
-	indexA, stepA := rowIndex(shapeA, rows)
-	indexB, stepB := rowIndex(shapeB, rows)
-	r.For(tensor.Size(rows), max(1, (1<<14)/max(width, 1)), func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			row := dst[i*width:][:width]
-			x, y := a[indexA[i]*stepA:][:stepA], b[indexB[i]*stepB:][:stepB]
-			switch {
-			case len(x) == width && len(y) == width:
-				vec.Add(row, x, y)
-			case len(x) == width:
-				vec.AddScalar(row, x, y[0])
-			case len(y) == width:
-				vec.AddScalar(row, y, x[0])
-			}
-		}
-	})
-}
-
-// rowIndex has the row of a tensor that broadcasts to each of rows, and the row's
-// length.
-func rowIndex(shape, rows []int) (index []int, width int) {
-	if len(shape) == 0 {
-		return make([]int, tensor.Size(rows)), 1
-	}
-	return broadcastIndex(shape[:len(shape)-1], rows), shape[len(shape)-1]
 }

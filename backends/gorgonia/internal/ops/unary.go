@@ -168,11 +168,7 @@ func real(f function) func(n *op.Node) (*op.Plan, error) {
 		}
 		switch n.In[0].Type {
 		case tensor.FP32:
-			p, err := oneToOne(n, tensor.FP32, single)
-			if err == nil {
-				p.Pure = &op.Pointwise{F32: func(dst []float32, in [][]float32) { single(dst, in[0]) }}
-			}
-			return p, err
+			return oneToOne(n, tensor.FP32, single)
 		case tensor.FP64:
 			return oneToOne(n, tensor.FP64, func(dst, x []float64) {
 				for i, v := range x {
