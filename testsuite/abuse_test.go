@@ -97,30 +97,38 @@ var abuses = map[string][]struct {
 }
 
 // TestMisbehaviourEndsInAClearError runs every kind of misbehaviour that nncli
-// knows, so that the list above cannot miss one.
+// knows on each engine, so that the list above cannot miss one.
 func TestMisbehaviourEndsInAClearError(t *testing.T) {
-	engine(t)
-	for _, f := range forms {
-		var seen []string
-		for _, a := range slices.Concat(abuses["both"], abuses[f.name]) {
-			seen = append(seen, a.kind)
-			t.Run(f.name+" "+a.kind, func(t *testing.T) {
-				t.Parallel()
-				record(t, cell{"nncli, misbehaviour", f.name, "name", "onnxruntime", "FP32"})
-				got := wasinn(t, "run", "--timeout", "2s", "--registry", "guests/models", prebuilt("nncli", f), "abuse", a.kind,
-					"--name", "digits", "--input", "name=image,dims=1x1x28x28,fill=0")
-				out := got.stdout + got.stderr
-				if got.code != a.code || !strings.Contains(out, a.want) {
-					t.Errorf("exit code %d, want %d; prints %q, want %q", got.code, a.code, tail(out), a.want)
-				}
-				if strings.Contains(out, "goroutine ") {
-					t.Errorf("the host panicked: %s", out)
-				}
-			})
-		}
-		if kinds := abuseKinds(t, f); !slices.Equal(slices.Sorted(slices.Values(seen)), kinds) {
-			t.Errorf("%s: nncli knows %q, tested are %q", f.name, kinds, seen)
-		}
+	for _, e := range engines() {
+		t.Run(e.name, func(t *testing.T) {
+			e.open(t)
+			for _, f := range forms {
+				misbehave(t, e.name, f)
+			}
+		})
+	}
+}
+
+func misbehave(t *testing.T, engine string, f form) {
+	var seen []string
+	for _, a := range slices.Concat(abuses["both"], abuses[f.name]) {
+		seen = append(seen, a.kind)
+		t.Run(f.name+" "+a.kind, func(t *testing.T) {
+			t.Parallel()
+			record(t, cell{"nncli, misbehaviour", f.name, "name", engine, "FP32"})
+			got := wasinn(t, "run", "--backend", engine, "--timeout", "2s", "--registry", "guests/models", prebuilt("nncli", f), "abuse", a.kind,
+				"--name", "digits", "--input", "name=image,dims=1x1x28x28,fill=0")
+			out := got.stdout + got.stderr
+			if got.code != a.code || !strings.Contains(out, a.want) {
+				t.Errorf("exit code %d, want %d; prints %q, want %q", got.code, a.code, tail(out), a.want)
+			}
+			if strings.Contains(out, "goroutine ") {
+				t.Errorf("the host panicked: %s", out)
+			}
+		})
+	}
+	if kinds := abuseKinds(t, f); !slices.Equal(slices.Sorted(slices.Values(seen)), kinds) {
+		t.Errorf("%s: nncli knows %q, tested are %q", f.name, kinds, seen)
 	}
 }
 

@@ -100,12 +100,6 @@ func engine(t testing.TB) *onnxruntime.Backend {
 	return b
 }
 
-// direct computes a model on ONNX Runtime without a guest.
-func direct(t testing.TB, model string, inputs []backends.NamedTensor) []backends.NamedTensor {
-	t.Helper()
-	return directOn(t, engine(t), model, inputs)
-}
-
 // directOn computes a model on an engine without a guest.
 func directOn(t testing.TB, e backends.Backend, model string, inputs []backends.NamedTensor) []backends.NamedTensor {
 	t.Helper()
