@@ -56,9 +56,6 @@ func (r *Run) Close() {
 // millisecond.
 func (r *Run) Stopped() bool { return r.stop.Load() }
 
-// Stop is the flag behind Stopped.
-func (r *Run) Stop() *atomic.Bool { return r.stop }
-
 // Err is ErrStopped when the run is to end.
 func (r *Run) Err() error {
 	if r.stop.Load() {

@@ -8,8 +8,6 @@ import (
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/tensor"
 )
 
-func sqrt(x float64) float64 { return math.Sqrt(x) }
-
 // near says whether a constant is what a formula has, in float32.
 func near(v float32, want float64) bool { return math.Abs(float64(v)-want) <= 1e-4*math.Abs(want) }
 
@@ -317,7 +315,7 @@ func fuseLayerNormalization(w *work) int {
 func (w *work) layerNormalizationAt(div *onnx.Node) bool {
 	sub := w.maker[div.Inputs[0]]
 	root := w.by(div.Inputs[1], "Sqrt")
-	if !is(sub, "Sub") || root == nil || w.gone[sub] || w.Keep[div.Inputs[0]] || len(w.users[div.Inputs[0]]) > 3 {
+	if !is(sub, "Sub") || root == nil || w.gone[sub] || w.Keep[div.Inputs[0]] {
 		return false
 	}
 	x := sub.Inputs[0]
@@ -338,7 +336,7 @@ func (w *work) layerNormalizationAt(div *onnx.Node) bool {
 		return false
 	}
 	square := w.squareOf(variance.Inputs[0], div.Inputs[0])
-	if square == nil {
+	if square == nil || slices.ContainsFunc(w.users[div.Inputs[0]], func(n *onnx.Node) bool { return n != square && n != div }) {
 		return false
 	}
 	return w.normalizationTail(div, x, epsilon, sub, root, mean, plus, variance, square)

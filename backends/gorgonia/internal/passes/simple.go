@@ -1,6 +1,8 @@
 package passes
 
 import (
+	"math"
+
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/onnx"
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/tensor"
 )
@@ -152,7 +154,7 @@ func (w *work) affine(bn *onnx.Node, channels int) (scale, shift []float64, ok b
 	epsilon := float64(floatAttribute(bn, "epsilon", 1e-5))
 	scale, shift = make([]float64, channels), make([]float64, channels)
 	for c := range channels {
-		scale[c] = float64(v[0][c]) / sqrt(float64(v[3][c])+epsilon)
+		scale[c] = float64(v[0][c]) / math.Sqrt(float64(v[3][c])+epsilon)
 		shift[c] = float64(v[1][c]) - float64(v[2][c])*scale[c]
 	}
 	return scale, shift, true

@@ -128,7 +128,7 @@ type step struct {
 	out  []*value // nil where left out
 }
 
-// Inputs describes what inputs are, for Program.
+// inputKey tells inputs apart that programs differ for.
 func inputKey(infos []*op.Info) []byte {
 	var b bytes.Buffer
 	for _, i := range infos {
@@ -149,7 +149,7 @@ func writeInfo(b *bytes.Buffer, i *op.Info) {
 		b.Write(binary.AppendVarint(nil, int64(d)))
 	}
 	if i.Const != nil {
-		fmt.Fprintf(b, "%p", i.Const) // of the graphs around, which outlive the program
+		fmt.Fprintf(b, "%p", i.Const) // the program holds on to it, so no other gets its address
 	}
 }
 
