@@ -14,8 +14,8 @@ import (
 )
 
 // progress shows how far long work is, on one line of a terminal that is
-// rewritten, or by a line every few seconds elsewhere. Work that is done within
-// the first moments is not mentioned.
+// rewritten, or by a line every few seconds elsewhere, where a guest's own words
+// may be read by a program. Work that is done sooner is not mentioned.
 type progress struct {
 	w        io.Writer
 	terminal bool
@@ -25,8 +25,12 @@ type progress struct {
 	width    int // of the line that stands on the terminal
 }
 
-// patience is how long work may take before it is mentioned.
-const patience = 500 * time.Millisecond
+// How long work may take before it is mentioned, and how often it is.
+const (
+	patience      = 500 * time.Millisecond // on a terminal
+	terminalPause = 100 * time.Millisecond
+	logPause      = 5 * time.Second // elsewhere, for both
+)
 
 func newProgress(w io.Writer, quiet bool) *progress {
 	f, ok := w.(*os.File)
@@ -36,12 +40,12 @@ func newProgress(w io.Writer, quiet bool) *progress {
 // show replaces the line. done and total count units, such as bytes; a total
 // of 0 is unknown.
 func (p *progress) show(what string, done, total int64) {
-	pause := 5 * time.Second
+	wait, pause := logPause, logPause
 	if p.terminal {
-		pause = 100 * time.Millisecond
+		wait, pause = patience, terminalPause
 	}
 	now := time.Now()
-	if p.quiet || now.Sub(p.started) < patience || now.Sub(p.shown) < pause {
+	if p.quiet || now.Sub(p.started) < wait || now.Sub(p.shown) < pause {
 		return
 	}
 	p.shown = now
@@ -69,7 +73,7 @@ func (p *progress) during(what string) (report func(done, total int64), end func
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
-		tick := time.NewTicker(100 * time.Millisecond)
+		tick := time.NewTicker(terminalPause)
 		defer tick.Stop()
 		for {
 			select {

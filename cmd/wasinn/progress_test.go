@@ -23,6 +23,9 @@ func TestProgress(t *testing.T) {
 		want            string
 	}{
 		{"work that has just begun is not mentioned", 0, true, false, ""},
+		{"a second is long on a terminal", time.Second, true, false,
+			"\rdownloading npm x@1.0.0 3.1 of 11.4 MB (27 %)\r                                             \r"},
+		{"a second is not long elsewhere", time.Second, false, false, ""},
 		{"a line elsewhere", time.Minute, false, false, "downloading npm x@1.0.0 3.1 of 11.4 MB (27 %)\n"},
 		{"a line of a terminal, taken away again", time.Minute, true, false,
 			"\rdownloading npm x@1.0.0 3.1 of 11.4 MB (27 %)\r                                             \r"},

@@ -23,7 +23,7 @@ func serving(t *testing.T, args ...string) (url string, stop func() (int, string
 	code := make(chan int, 1)
 	go func() {
 		a := &app{stdin: strings.NewReader(""), stdout: &bytes.Buffer{}, stderr: w}
-		code <- a.run(ctx, append([]string{"serve", "--addr", "127.0.0.1:0"}, args...))
+		code <- a.run(ctx, append([]string{"serve", "--quiet", "--addr", "127.0.0.1:0"}, args...))
 		w.Close()
 	}()
 	lines := bufio.NewReader(r)
