@@ -6,7 +6,7 @@ import (
 	"os"
 	"syscall"
 
-	"github.com/wasinn/wasinn/component/wasip2/internal/hostfs"
+	"github.com/wasinn/wasinn/component/internal/hostfs"
 	fstypes "github.com/wasinn/wasinn/gen/wasi/filesystem/types"
 )
 

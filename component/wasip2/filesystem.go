@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/wasinn/wasinn/component/abi"
-	"github.com/wasinn/wasinn/component/wasip2/internal/hostfs"
+	"github.com/wasinn/wasinn/component/internal/hostfs"
 	"github.com/wasinn/wasinn/gen/wasi/clocks/wallclock"
 	fstypes "github.com/wasinn/wasinn/gen/wasi/filesystem/types"
 	"github.com/wasinn/wasinn/gen/wasi/io/ioerror"

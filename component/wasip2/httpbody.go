@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/wasinn/wasinn/component/abi"
+	"github.com/wasinn/wasinn/component/internal/pump"
 	httptypes "github.com/wasinn/wasinn/gen/wasi/http/types"
 	"github.com/wasinn/wasinn/gen/wasi/io/poll"
 	"github.com/wasinn/wasinn/gen/wasi/io/streams"
@@ -251,13 +252,13 @@ func (l *lease) release() {
 type incomingBody struct {
 	host     *host
 	lease    *lease
-	pump     *pump
+	pump     pumped
 	trailers func() http.Header // once the pump is at the end
 	taken    bool
 }
 
 func newIncomingBody(h *host, l *lease, r io.Reader, trailers func() http.Header) *incomingBody {
-	return &incomingBody{host: h, lease: l.use(), pump: newPump(r), trailers: trailers}
+	return &incomingBody{host: h, lease: l.use(), pump: pumped{pump.New(r)}, trailers: trailers}
 }
 
 func (b *incomingBody) Stream(context.Context) (abi.Result[streams.InputStream, abi.Unit], error) {
@@ -276,7 +277,7 @@ func (b *incomingBody) Drop(context.Context) error {
 
 // bodyInput is the stream of a body.
 type bodyInput struct {
-	*pump
+	pumped
 	lease *lease
 }
 
@@ -293,7 +294,7 @@ func (httpHost) IncomingBodyFinish(_ context.Context, this httptypes.IncomingBod
 	if !ok {
 		return nil, errors.New("the body is not of this host")
 	}
-	b.pump.drain()
+	b.pump.Drain()
 	return &futureTrailers{body: b}, nil
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/wasinn/wasinn/component"
 	"github.com/wasinn/wasinn/component/abi"
+	"github.com/wasinn/wasinn/component/internal/pump"
 	"github.com/wasinn/wasinn/gen/wasi/http/incominghandler"
 	httptypes "github.com/wasinn/wasinn/gen/wasi/http/types"
 )
@@ -188,7 +189,7 @@ type serving struct {
 	lease   *lease
 
 	mu   sync.Mutex
-	body *pump // of the request; nil until the guest has taken it
+	body *pump.Pump // of the request; nil until the guest has taken it
 
 	answered chan struct{} // closed when what follows it is there
 	refused  error         // in place of a response
@@ -279,8 +280,10 @@ func (x *serving) stopReading(control *http.ResponseController) {
 	x.mu.Lock()
 	body := x.body
 	x.mu.Unlock()
-	if body != nil && body.ended() {
-		return
+	if body != nil {
+		if _, ended := body.Unread(); ended {
+			return
+		}
 	}
 	asks := x.request.Header.Get("Expect") != "" // and would not send it now
 	if body == nil && !asks && control.SetReadDeadline(time.Now().Add(unreadTimeout)) == nil {
@@ -341,7 +344,7 @@ func (r *incomingRequest) Consume(context.Context) (abi.Result[httptypes.Incomin
 	x := r.serving
 	body := newIncomingBody(x.host, x.lease, x.request.Body, func() http.Header { return x.request.Trailer })
 	x.mu.Lock()
-	x.body = body.pump
+	x.body = body.pump.Pump
 	x.mu.Unlock()
 	return abi.Result[httptypes.IncomingBody, abi.Unit]{OK: body}, nil
 }

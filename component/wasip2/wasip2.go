@@ -8,7 +8,8 @@ import (
 	"time"
 
 	"github.com/wasinn/wasinn/component"
-	"github.com/wasinn/wasinn/component/wasip2/internal/hostfs"
+	"github.com/wasinn/wasinn/component/internal/hostfs"
+	"github.com/wasinn/wasinn/component/internal/pump"
 	"github.com/wasinn/wasinn/gen/wasi/cli/environment"
 	"github.com/wasinn/wasinn/gen/wasi/cli/exit"
 	"github.com/wasinn/wasinn/gen/wasi/cli/stderr"
@@ -126,7 +127,7 @@ func newHost(cfg Config) (*host, error) {
 	h.alive, h.end = context.WithCancel(context.Background())
 	h.stdin = ended{}
 	if cfg.stdin != nil {
-		h.stdin = newPump(cfg.stdin)
+		h.stdin = pumped{pump.New(cfg.stdin)}
 	}
 	for _, d := range cfg.dirs {
 		dir, err := hostfs.Open(d.host, d.readOnly)

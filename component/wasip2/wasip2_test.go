@@ -14,6 +14,7 @@ import (
 
 	"github.com/wasinn/wasinn/component"
 	"github.com/wasinn/wasinn/component/abi"
+	"github.com/wasinn/wasinn/component/internal/pump"
 	"github.com/wasinn/wasinn/gen/wasi/clocks/wallclock"
 	fstypes "github.com/wasinn/wasinn/gen/wasi/filesystem/types"
 	httptypes "github.com/wasinn/wasinn/gen/wasi/http/types"
@@ -170,7 +171,7 @@ func TestOutputStreams(t *testing.T) {
 	ok[abi.Unit, streams.StreamError](t)(s.Write(ctx, []byte("ab")))
 	ok[abi.Unit, streams.StreamError](t)(s.WriteZeroes(ctx, 2))
 	ok[abi.Unit, streams.StreamError](t)(s.BlockingWriteAndFlush(ctx, bytes.Repeat([]byte("c"), 5000)))
-	src := &inputStream{in: newPump(strings.NewReader("spliced"))}
+	src := &inputStream{in: pumped{pump.New(strings.NewReader("spliced"))}}
 	if n := ok[uint64, streams.StreamError](t)(s.BlockingSplice(ctx, src, 6)); n != 6 {
 		t.Errorf("spliced %d bytes", n)
 	}

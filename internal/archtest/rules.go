@@ -54,6 +54,8 @@ func Rules() []Rule {
 		{"component/internal/decode", in("component/internal/corebin")},
 		{"component/internal/validate", in("component/internal/decode", "component/internal/corebin", "component/abi/layout", "component/types")},
 		{"component/internal/link", in("component/internal/validate", "component/internal/decode", "component/internal/corebin", "component/abi", "component/abi/layout", "component/types")},
+		{"component/internal/hostfs", in(sys)},
+		{"component/internal/pump", nil},
 		{"component/internal/corewasm", in("component/internal/corebin", "internal/invariants", wazero, sys)},
 		{"component/internal/instantiate", in("component/internal/link", "component/internal/corewasm", "component/abi", "component/abi/layout", "component/types")},
 		{"component", in("component/internal/...", "component/abi", "component/types", "component/value")},
@@ -67,7 +69,7 @@ func Rules() []Rule {
 
 		// The hosts.
 		{"component/wasip1", in("component", "component/abi", "component/internal/corebin", "component/types", wazero, sys)},
-		{"component/wasip2", in("component", "component/abi", "component/resource", "component/wasip2/internal/...", "gen/...", headers, sys)},
+		{"component/wasip2", in("component", "component/abi", "component/resource", "component/internal/hostfs", "component/internal/pump", "component/wasip2/internal/...", "gen/...", headers, sys)},
 		{"component/wasip2/internal/...", in("component/wasip2/internal/...", sys)},
 		{"component/wasinn", in("backends", "graphreg")},
 		{"component/wasinn/internal/...", in("backends", "graphreg", "component/wasinn", "component/wasinn/internal/...")},

@@ -178,8 +178,18 @@ func TestPipesAreNotOpened(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(top, "inside/pipe"), 0o644); err != nil {
 		t.Skip(err)
 	}
-	if got := outcome(third(d.OpenAt("pipe", OpenOptions{Read: true}))); got != "special" {
-		t.Errorf("opening a pipe: %s", got)
+	for what, err := range map[string]error{
+		"opening a pipe":                          third(d.OpenAt("pipe", OpenOptions{Read: true})),
+		"opening a pipe to write and create":      third(d.OpenAt("pipe", OpenOptions{Write: true, Create: true, Truncate: true})),
+		"opening what has become a pipe, to read": third(d.openFile(path{text: "pipe"}, os.O_RDONLY)),
+	} {
+		if got := outcome(err); got != "special" {
+			t.Errorf("%s: %s", what, got)
+		}
+	}
+	// A pipe that nobody reads cannot be opened for writing, and is not waited on.
+	if got := outcome(third(d.openFile(path{text: "pipe"}, os.O_WRONLY))); got != syscall.ENXIO.Error() {
+		t.Errorf("opening what has become a pipe, to write: %s", got)
 	}
 }
 

@@ -25,9 +25,9 @@ var (
 	ErrEscapes = errors.New("path leaves its directory")
 	// ErrReadOnly is a change to a directory that was granted for reading only.
 	ErrReadOnly = errors.New("directory is granted for reading only")
-	// ErrSpecialFile is an attempt to open a pipe or a socket, on which a guest
-	// could wait for ever.
-	ErrSpecialFile = errors.New("pipes and sockets cannot be opened")
+	// ErrSpecialFile is an attempt to open a pipe, a socket or a device, on which a
+	// guest could wait for ever, or which may do anything.
+	ErrSpecialFile = errors.New("pipes, sockets and devices cannot be opened")
 )
 
 // Dir is an opened directory. Its methods are safe for concurrent use.
@@ -56,7 +56,11 @@ type OpenOptions struct {
 	Follow                                 bool // follow a symbolic link in the last place
 	Create, Exclusive, Truncate, Directory bool
 	Read, Write                            bool
+	Sync                                   bool // writes return when they are on the disk
 }
+
+// special are the kinds of files that are not opened.
+const special = fs.ModeNamedPipe | fs.ModeSocket | fs.ModeDevice | fs.ModeCharDevice
 
 // OpenAt opens a file or a directory: exactly one of the results is not nil.
 func (d *Dir) OpenAt(path string, o OpenOptions) (*os.File, *Dir, error) {
@@ -81,15 +85,35 @@ func (d *Dir) OpenAt(path string, o OpenOptions) (*os.File, *Dir, error) {
 		return d.openDir(p, o)
 	case o.Directory || p.mustBeDir:
 		return nil, nil, syscall.ENOTDIR
-	case info.Mode()&(fs.ModeNamedPipe|fs.ModeSocket) != 0:
+	case info.Mode()&special != 0:
 		return nil, nil, ErrSpecialFile
 	}
 	flags := accessFlags(o)
 	if o.Truncate {
 		flags |= os.O_TRUNC
 	}
-	f, err := d.root.OpenFile(p.text, flags, 0)
-	return f, nil, clean(err)
+	return d.openFile(p, flags)
+}
+
+// openFile opens a file without waiting, and looks at what it has opened: by now
+// it may be another than the one that was looked at before.
+func (d *Dir) openFile(p path, flags int) (*os.File, *Dir, error) {
+	f, err := d.root.OpenFile(p.text, flags|dontWait, 0o666)
+	if err != nil {
+		return nil, nil, clean(err)
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+	case info.IsDir():
+		err = syscall.EISDIR
+	case info.Mode()&special != 0:
+		err = ErrSpecialFile
+	default:
+		return f, nil, nil
+	}
+	f.Close()
+	return nil, nil, err
 }
 
 func (d *Dir) create(p path, o OpenOptions) (*os.File, *Dir, error) {
@@ -103,8 +127,7 @@ func (d *Dir) create(p path, o OpenOptions) (*os.File, *Dir, error) {
 	if o.Exclusive || !o.Follow {
 		flags |= os.O_EXCL
 	}
-	f, err := d.root.OpenFile(p.text, flags, 0o666)
-	return f, nil, clean(err)
+	return d.openFile(p, flags)
 }
 
 func (d *Dir) openDir(p path, o OpenOptions) (*os.File, *Dir, error) {
@@ -119,13 +142,17 @@ func (d *Dir) openDir(p path, o OpenOptions) (*os.File, *Dir, error) {
 }
 
 func accessFlags(o OpenOptions) int {
+	flags := os.O_RDONLY
 	switch {
 	case o.Read && o.Write:
-		return os.O_RDWR
+		flags = os.O_RDWR
 	case o.Write:
-		return os.O_WRONLY
+		flags = os.O_WRONLY
 	}
-	return os.O_RDONLY
+	if o.Sync {
+		flags |= os.O_SYNC
+	}
+	return flags
 }
 
 // Stat describes what a path names.
@@ -233,8 +260,14 @@ func (d *Dir) Symlink(target, newPath string) error {
 	if target == "" {
 		return syscall.ENOENT
 	}
+	if strings.IndexByte(target, 0) >= 0 {
+		return syscall.EINVAL
+	}
 	if p.mustBeDir {
-		return syscall.ENOENT
+		if _, err := d.lookup(p, true); err != nil {
+			return err
+		}
+		return syscall.EEXIST
 	}
 	return clean(d.root.Symlink(target, p.text))
 }

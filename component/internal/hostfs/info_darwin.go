@@ -6,13 +6,6 @@ import (
 	"time"
 )
 
-// Details is what the system knows of a file beyond fs.FileInfo.
-type Details struct {
-	Device, Inode, Links uint64
-	Access, Change       time.Time // zero where unknown
-	HasIdentity          bool      // Device and Inode are known
-}
-
 // DetailsOf reads the details of a FileInfo that this package or os gave.
 func DetailsOf(info fs.FileInfo) Details {
 	st, ok := info.Sys().(*syscall.Stat_t)
@@ -21,6 +14,6 @@ func DetailsOf(info fs.FileInfo) Details {
 	}
 	return Details{
 		Device: uint64(st.Dev), Inode: st.Ino, Links: uint64(st.Nlink), HasIdentity: true,
-		Access: time.Unix(st.Atim.Unix()), Change: time.Unix(st.Ctim.Unix()),
+		Access: time.Unix(st.Atimespec.Unix()), Change: time.Unix(st.Ctimespec.Unix()),
 	}
 }

@@ -10,12 +10,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// dontWait opens a pipe without waiting for its other end.
+const dontWait = unix.O_NONBLOCK
+
 // parent opens the directory that a path's last name is in, and returns that
-// name. The caller closes the directory.
-func (d *Dir) parent(p path) (*os.File, string, error) {
+// name. The caller closes the directory. The error is dots when the name is "."
+// or "..", which are not in a directory as others are.
+func (d *Dir) parent(p path, dots syscall.Errno) (*os.File, string, error) {
 	dir, base := p.split()
 	if base == "." || base == ".." {
-		return nil, "", syscall.EINVAL
+		return nil, "", dots
 	}
 	f, err := d.root.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
@@ -49,7 +53,7 @@ func (d *Dir) Rmdir(path string) error {
 }
 
 func (d *Dir) unlinkAt(p path, flags int) error {
-	f, base, err := d.parent(p)
+	f, base, err := d.parent(p, syscall.EINVAL)
 	if err != nil {
 		return err
 	}
@@ -93,12 +97,12 @@ func (d *Dir) pair(oldPath string, to *Dir, newPath string, do func(from int, a 
 			return syscall.ENOTDIR
 		}
 	}
-	from, a, err := d.parent(p)
+	from, a, err := d.parent(p, syscall.EBUSY)
 	if err != nil {
 		return err
 	}
 	defer from.Close()
-	into, b, err := to.parent(q)
+	into, b, err := to.parent(q, syscall.EBUSY)
 	if err != nil {
 		return err
 	}
@@ -118,7 +122,7 @@ func (d *Dir) setLinkTimes(p path, access, modification time.Time) error {
 	if modification.IsZero() {
 		modification = info.ModTime()
 	}
-	f, base, err := d.parent(p)
+	f, base, err := d.parent(p, syscall.EINVAL)
 	if err != nil {
 		return err
 	}

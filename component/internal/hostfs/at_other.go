@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// dontWait is nothing here: opening waits for no other end.
+const dontWait = 0
+
 // Unlink removes a file or a symbolic link, but no directory.
 func (d *Dir) Unlink(path string) error {
 	p, err := d.change(path)
