@@ -28,9 +28,9 @@ func tileNEON_7x8(t *tile)
 //go:noescape
 func tileNEON_8x8(t *tile)
 
-var tilesNEON = [][]func(*tile){{tileNEON_1x8, tileNEON_2x8, tileNEON_3x8, tileNEON_4x8, tileNEON_5x8, tileNEON_6x8, tileNEON_7x8, tileNEON_8x8}}
-
 // dotsNEON writes the scalar products of x and each of 4 rows, stride bytes apart.
 //
 //go:noescape
 func dotsNEON(to, rows, x *float32, stride, k uintptr, mask *int32)
+
+var tilesNEON = [][]func(*tile){{tileNEON_1x8, tileNEON_2x8, tileNEON_3x8, tileNEON_4x8, tileNEON_5x8, tileNEON_6x8, tileNEON_7x8, tileNEON_8x8}}

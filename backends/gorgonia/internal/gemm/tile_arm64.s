@@ -63,41 +63,41 @@ one:
 	SUB $1, R1
 	CBNZ R1, one
 summed:
-	WORD $0x4e24d400 // FADD V4.S4, V0.S4, V0.S4
-	WORD $0x4e25d421 // FADD V5.S4, V1.S4, V1.S4
-	WORD $0x4e26d442 // FADD V6.S4, V2.S4, V2.S4
-	WORD $0x4e27d463 // FADD V7.S4, V3.S4, V3.S4
-	WORD $0x4e22d400 // FADD V2.S4, V0.S4, V0.S4
-	WORD $0x4e23d421 // FADD V3.S4, V1.S4, V1.S4
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	MOVWU 108(R0), R14
 	TST $2, R14
 	BEQ alphaEnd
 	ADD $112, R0, R15
 	VLD1R (R15), [V26.S4]
-	WORD $0x6e3adc00 // FMUL V26.S4, V0.S4, V0.S4
-	WORD $0x6e3adc21 // FMUL V26.S4, V1.S4, V1.S4
+	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 alphaEnd:
 	TST $1, R14
 	BEQ accumulateEnd
 	MOVD 48(R0), R15
 	MOVD 56(R0), R16
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad400 // FADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e3bd421 // FADD V27.S4, V1.S4, V1.S4
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
 accumulateEnd:
 	TST $4, R14
 	BEQ biasRowEnd
 	MOVD 80(R0), R15
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad400 // FADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e3ad421 // FADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
 biasRowEnd:
 	TST $8, R14
 	BEQ biasColEnd
 	MOVD 88(R0), R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad400 // FADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e3bd421 // FADD V27.S4, V1.S4, V1.S4
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
 biasColEnd:
 	TST $16, R14
 	BEQ resEnd
@@ -113,26 +113,26 @@ resEnd:
 	BEQ loEnd
 	ADD $120, R0, R15
 	VLD1R (R15), [V26.S4]
-	WORD $0x4e3af400 // FMAX V26.S4, V0.S4, V0.S4
-	WORD $0x4e3af421 // FMAX V26.S4, V1.S4, V1.S4
+	WORD $0x4e3af400 // fmax v0.4s, v0.4s, v26.4s
+	WORD $0x4e3af421 // fmax v1.4s, v1.4s, v26.4s
 loEnd:
 	TST $64, R14
 	BEQ hiEnd
 	ADD $124, R0, R15
 	VLD1R (R15), [V26.S4]
-	WORD $0x4ebaf400 // FMIN V26.S4, V0.S4, V0.S4
-	WORD $0x4ebaf421 // FMIN V26.S4, V1.S4, V1.S4
+	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
+	WORD $0x4ebaf421 // fmin v1.4s, v1.4s, v26.4s
 hiEnd:
 	TST $128, R14
 	BEQ leakyEnd
 	ADD $128, R0, R15
 	VLD1R (R15), [V26.S4]
 	VEOR V28.B16, V28.B16, V28.B16
-	WORD $0x4ebcf41b // FMIN V28.S4, V0.S4, V27.S4
-	WORD $0x4e3cf400 // FMAX V28.S4, V0.S4, V0.S4
+	WORD $0x4ebcf41b // fmin v27.4s, v0.4s, v28.4s
+	WORD $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V0.S4
-	WORD $0x4ebcf43b // FMIN V28.S4, V1.S4, V27.S4
-	WORD $0x4e3cf421 // FMAX V28.S4, V1.S4, V1.S4
+	WORD $0x4ebcf43b // fmin v27.4s, v1.4s, v28.4s
+	WORD $0x4e3cf421 // fmax v1.4s, v1.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V1.S4
 leakyEnd:
 	MOVD 48(R0), R15
@@ -200,50 +200,50 @@ one:
 	SUB $1, R1
 	CBNZ R1, one
 summed:
-	WORD $0x4e24d400 // FADD V4.S4, V0.S4, V0.S4
-	WORD $0x4e25d421 // FADD V5.S4, V1.S4, V1.S4
-	WORD $0x4e26d442 // FADD V6.S4, V2.S4, V2.S4
-	WORD $0x4e27d463 // FADD V7.S4, V3.S4, V3.S4
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
 	MOVWU 108(R0), R14
 	TST $2, R14
 	BEQ alphaEnd
 	ADD $112, R0, R15
 	VLD1R (R15), [V26.S4]
-	WORD $0x6e3adc00 // FMUL V26.S4, V0.S4, V0.S4
-	WORD $0x6e3adc21 // FMUL V26.S4, V1.S4, V1.S4
-	WORD $0x6e3adc42 // FMUL V26.S4, V2.S4, V2.S4
-	WORD $0x6e3adc63 // FMUL V26.S4, V3.S4, V3.S4
+	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
 alphaEnd:
 	TST $1, R14
 	BEQ accumulateEnd
 	MOVD 48(R0), R15
 	MOVD 56(R0), R16
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad400 // FADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e3bd421 // FADD V27.S4, V1.S4, V1.S4
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
 	ADD R16, R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad442 // FADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e3bd463 // FADD V27.S4, V3.S4, V3.S4
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
 accumulateEnd:
 	TST $4, R14
 	BEQ biasRowEnd
 	MOVD 80(R0), R15
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad400 // FADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e3ad421 // FADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad442 // FADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e3ad463 // FADD V26.S4, V3.S4, V3.S4
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x4e3ad463 // fadd v3.4s, v3.4s, v26.4s
 biasRowEnd:
 	TST $8, R14
 	BEQ biasColEnd
 	MOVD 88(R0), R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad400 // FADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e3bd421 // FADD V27.S4, V1.S4, V1.S4
-	WORD $0x4e3ad442 // FADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e3bd463 // FADD V27.S4, V3.S4, V3.S4
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
 biasColEnd:
 	TST $16, R14
 	BEQ resEnd
@@ -263,36 +263,36 @@ resEnd:
 	BEQ loEnd
 	ADD $120, R0, R15
 	VLD1R (R15), [V26.S4]
-	WORD $0x4e3af400 // FMAX V26.S4, V0.S4, V0.S4
-	WORD $0x4e3af421 // FMAX V26.S4, V1.S4, V1.S4
-	WORD $0x4e3af442 // FMAX V26.S4, V2.S4, V2.S4
-	WORD $0x4e3af463 // FMAX V26.S4, V3.S4, V3.S4
+	WORD $0x4e3af400 // fmax v0.4s, v0.4s, v26.4s
+	WORD $0x4e3af421 // fmax v1.4s, v1.4s, v26.4s
+	WORD $0x4e3af442 // fmax v2.4s, v2.4s, v26.4s
+	WORD $0x4e3af463 // fmax v3.4s, v3.4s, v26.4s
 loEnd:
 	TST $64, R14
 	BEQ hiEnd
 	ADD $124, R0, R15
 	VLD1R (R15), [V26.S4]
-	WORD $0x4ebaf400 // FMIN V26.S4, V0.S4, V0.S4
-	WORD $0x4ebaf421 // FMIN V26.S4, V1.S4, V1.S4
-	WORD $0x4ebaf442 // FMIN V26.S4, V2.S4, V2.S4
-	WORD $0x4ebaf463 // FMIN V26.S4, V3.S4, V3.S4
+	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
+	WORD $0x4ebaf421 // fmin v1.4s, v1.4s, v26.4s
+	WORD $0x4ebaf442 // fmin v2.4s, v2.4s, v26.4s
+	WORD $0x4ebaf463 // fmin v3.4s, v3.4s, v26.4s
 hiEnd:
 	TST $128, R14
 	BEQ leakyEnd
 	ADD $128, R0, R15
 	VLD1R (R15), [V26.S4]
 	VEOR V28.B16, V28.B16, V28.B16
-	WORD $0x4ebcf41b // FMIN V28.S4, V0.S4, V27.S4
-	WORD $0x4e3cf400 // FMAX V28.S4, V0.S4, V0.S4
+	WORD $0x4ebcf41b // fmin v27.4s, v0.4s, v28.4s
+	WORD $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V0.S4
-	WORD $0x4ebcf43b // FMIN V28.S4, V1.S4, V27.S4
-	WORD $0x4e3cf421 // FMAX V28.S4, V1.S4, V1.S4
+	WORD $0x4ebcf43b // fmin v27.4s, v1.4s, v28.4s
+	WORD $0x4e3cf421 // fmax v1.4s, v1.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V1.S4
-	WORD $0x4ebcf45b // FMIN V28.S4, V2.S4, V27.S4
-	WORD $0x4e3cf442 // FMAX V28.S4, V2.S4, V2.S4
+	WORD $0x4ebcf45b // fmin v27.4s, v2.4s, v28.4s
+	WORD $0x4e3cf442 // fmax v2.4s, v2.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V2.S4
-	WORD $0x4ebcf47b // FMIN V28.S4, V3.S4, V27.S4
-	WORD $0x4e3cf463 // FMAX V28.S4, V3.S4, V3.S4
+	WORD $0x4ebcf47b // fmin v27.4s, v3.4s, v28.4s
+	WORD $0x4e3cf463 // fmax v3.4s, v3.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V3.S4
 leakyEnd:
 	MOVD 48(R0), R15
@@ -379,63 +379,63 @@ one:
 	SUB $1, R1
 	CBNZ R1, one
 summed:
-	WORD $0x4e26d400 // FADD V6.S4, V0.S4, V0.S4
-	WORD $0x4e27d421 // FADD V7.S4, V1.S4, V1.S4
-	WORD $0x4e28d442 // FADD V8.S4, V2.S4, V2.S4
-	WORD $0x4e29d463 // FADD V9.S4, V3.S4, V3.S4
-	WORD $0x4e2ad484 // FADD V10.S4, V4.S4, V4.S4
-	WORD $0x4e2bd4a5 // FADD V11.S4, V5.S4, V5.S4
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
+	WORD $0x4e2ad484 // fadd v4.4s, v4.4s, v10.4s
+	WORD $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
 	MOVWU 108(R0), R14
 	TST $2, R14
 	BEQ alphaEnd
 	ADD $112, R0, R15
 	VLD1R (R15), [V26.S4]
-	WORD $0x6e3adc00 // FMUL V26.S4, V0.S4, V0.S4
-	WORD $0x6e3adc21 // FMUL V26.S4, V1.S4, V1.S4
-	WORD $0x6e3adc42 // FMUL V26.S4, V2.S4, V2.S4
-	WORD $0x6e3adc63 // FMUL V26.S4, V3.S4, V3.S4
-	WORD $0x6e3adc84 // FMUL V26.S4, V4.S4, V4.S4
-	WORD $0x6e3adca5 // FMUL V26.S4, V5.S4, V5.S4
+	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
+	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
 alphaEnd:
 	TST $1, R14
 	BEQ accumulateEnd
 	MOVD 48(R0), R15
 	MOVD 56(R0), R16
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad400 // FADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e3bd421 // FADD V27.S4, V1.S4, V1.S4
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
 	ADD R16, R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad442 // FADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e3bd463 // FADD V27.S4, V3.S4, V3.S4
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
 	ADD R16, R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad484 // FADD V26.S4, V4.S4, V4.S4
-	WORD $0x4e3bd4a5 // FADD V27.S4, V5.S4, V5.S4
+	WORD $0x4e3ad484 // fadd v4.4s, v4.4s, v26.4s
+	WORD $0x4e3bd4a5 // fadd v5.4s, v5.4s, v27.4s
 accumulateEnd:
 	TST $4, R14
 	BEQ biasRowEnd
 	MOVD 80(R0), R15
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad400 // FADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e3ad421 // FADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad442 // FADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e3ad463 // FADD V26.S4, V3.S4, V3.S4
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x4e3ad463 // fadd v3.4s, v3.4s, v26.4s
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad484 // FADD V26.S4, V4.S4, V4.S4
-	WORD $0x4e3ad4a5 // FADD V26.S4, V5.S4, V5.S4
+	WORD $0x4e3ad484 // fadd v4.4s, v4.4s, v26.4s
+	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
 biasRowEnd:
 	TST $8, R14
 	BEQ biasColEnd
 	MOVD 88(R0), R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad400 // FADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e3bd421 // FADD V27.S4, V1.S4, V1.S4
-	WORD $0x4e3ad442 // FADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e3bd463 // FADD V27.S4, V3.S4, V3.S4
-	WORD $0x4e3ad484 // FADD V26.S4, V4.S4, V4.S4
-	WORD $0x4e3bd4a5 // FADD V27.S4, V5.S4, V5.S4
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
+	WORD $0x4e3ad484 // fadd v4.4s, v4.4s, v26.4s
+	WORD $0x4e3bd4a5 // fadd v5.4s, v5.4s, v27.4s
 biasColEnd:
 	TST $16, R14
 	BEQ resEnd
@@ -459,46 +459,46 @@ resEnd:
 	BEQ loEnd
 	ADD $120, R0, R15
 	VLD1R (R15), [V26.S4]
-	WORD $0x4e3af400 // FMAX V26.S4, V0.S4, V0.S4
-	WORD $0x4e3af421 // FMAX V26.S4, V1.S4, V1.S4
-	WORD $0x4e3af442 // FMAX V26.S4, V2.S4, V2.S4
-	WORD $0x4e3af463 // FMAX V26.S4, V3.S4, V3.S4
-	WORD $0x4e3af484 // FMAX V26.S4, V4.S4, V4.S4
-	WORD $0x4e3af4a5 // FMAX V26.S4, V5.S4, V5.S4
+	WORD $0x4e3af400 // fmax v0.4s, v0.4s, v26.4s
+	WORD $0x4e3af421 // fmax v1.4s, v1.4s, v26.4s
+	WORD $0x4e3af442 // fmax v2.4s, v2.4s, v26.4s
+	WORD $0x4e3af463 // fmax v3.4s, v3.4s, v26.4s
+	WORD $0x4e3af484 // fmax v4.4s, v4.4s, v26.4s
+	WORD $0x4e3af4a5 // fmax v5.4s, v5.4s, v26.4s
 loEnd:
 	TST $64, R14
 	BEQ hiEnd
 	ADD $124, R0, R15
 	VLD1R (R15), [V26.S4]
-	WORD $0x4ebaf400 // FMIN V26.S4, V0.S4, V0.S4
-	WORD $0x4ebaf421 // FMIN V26.S4, V1.S4, V1.S4
-	WORD $0x4ebaf442 // FMIN V26.S4, V2.S4, V2.S4
-	WORD $0x4ebaf463 // FMIN V26.S4, V3.S4, V3.S4
-	WORD $0x4ebaf484 // FMIN V26.S4, V4.S4, V4.S4
-	WORD $0x4ebaf4a5 // FMIN V26.S4, V5.S4, V5.S4
+	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
+	WORD $0x4ebaf421 // fmin v1.4s, v1.4s, v26.4s
+	WORD $0x4ebaf442 // fmin v2.4s, v2.4s, v26.4s
+	WORD $0x4ebaf463 // fmin v3.4s, v3.4s, v26.4s
+	WORD $0x4ebaf484 // fmin v4.4s, v4.4s, v26.4s
+	WORD $0x4ebaf4a5 // fmin v5.4s, v5.4s, v26.4s
 hiEnd:
 	TST $128, R14
 	BEQ leakyEnd
 	ADD $128, R0, R15
 	VLD1R (R15), [V26.S4]
 	VEOR V28.B16, V28.B16, V28.B16
-	WORD $0x4ebcf41b // FMIN V28.S4, V0.S4, V27.S4
-	WORD $0x4e3cf400 // FMAX V28.S4, V0.S4, V0.S4
+	WORD $0x4ebcf41b // fmin v27.4s, v0.4s, v28.4s
+	WORD $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V0.S4
-	WORD $0x4ebcf43b // FMIN V28.S4, V1.S4, V27.S4
-	WORD $0x4e3cf421 // FMAX V28.S4, V1.S4, V1.S4
+	WORD $0x4ebcf43b // fmin v27.4s, v1.4s, v28.4s
+	WORD $0x4e3cf421 // fmax v1.4s, v1.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V1.S4
-	WORD $0x4ebcf45b // FMIN V28.S4, V2.S4, V27.S4
-	WORD $0x4e3cf442 // FMAX V28.S4, V2.S4, V2.S4
+	WORD $0x4ebcf45b // fmin v27.4s, v2.4s, v28.4s
+	WORD $0x4e3cf442 // fmax v2.4s, v2.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V2.S4
-	WORD $0x4ebcf47b // FMIN V28.S4, V3.S4, V27.S4
-	WORD $0x4e3cf463 // FMAX V28.S4, V3.S4, V3.S4
+	WORD $0x4ebcf47b // fmin v27.4s, v3.4s, v28.4s
+	WORD $0x4e3cf463 // fmax v3.4s, v3.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V3.S4
-	WORD $0x4ebcf49b // FMIN V28.S4, V4.S4, V27.S4
-	WORD $0x4e3cf484 // FMAX V28.S4, V4.S4, V4.S4
+	WORD $0x4ebcf49b // fmin v27.4s, v4.4s, v28.4s
+	WORD $0x4e3cf484 // fmax v4.4s, v4.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V4.S4
-	WORD $0x4ebcf4bb // FMIN V28.S4, V5.S4, V27.S4
-	WORD $0x4e3cf4a5 // FMAX V28.S4, V5.S4, V5.S4
+	WORD $0x4ebcf4bb // fmin v27.4s, v5.4s, v28.4s
+	WORD $0x4e3cf4a5 // fmax v5.4s, v5.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V5.S4
 leakyEnd:
 	MOVD 48(R0), R15
@@ -558,63 +558,63 @@ summed:
 	BEQ alphaEnd
 	ADD $112, R0, R15
 	VLD1R (R15), [V26.S4]
-	WORD $0x6e3adc00 // FMUL V26.S4, V0.S4, V0.S4
-	WORD $0x6e3adc21 // FMUL V26.S4, V1.S4, V1.S4
-	WORD $0x6e3adc42 // FMUL V26.S4, V2.S4, V2.S4
-	WORD $0x6e3adc63 // FMUL V26.S4, V3.S4, V3.S4
-	WORD $0x6e3adc84 // FMUL V26.S4, V4.S4, V4.S4
-	WORD $0x6e3adca5 // FMUL V26.S4, V5.S4, V5.S4
-	WORD $0x6e3adcc6 // FMUL V26.S4, V6.S4, V6.S4
-	WORD $0x6e3adce7 // FMUL V26.S4, V7.S4, V7.S4
+	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
+	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
+	WORD $0x6e3adcc6 // fmul v6.4s, v6.4s, v26.4s
+	WORD $0x6e3adce7 // fmul v7.4s, v7.4s, v26.4s
 alphaEnd:
 	TST $1, R14
 	BEQ accumulateEnd
 	MOVD 48(R0), R15
 	MOVD 56(R0), R16
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad400 // FADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e3bd421 // FADD V27.S4, V1.S4, V1.S4
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
 	ADD R16, R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad442 // FADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e3bd463 // FADD V27.S4, V3.S4, V3.S4
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
 	ADD R16, R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad484 // FADD V26.S4, V4.S4, V4.S4
-	WORD $0x4e3bd4a5 // FADD V27.S4, V5.S4, V5.S4
+	WORD $0x4e3ad484 // fadd v4.4s, v4.4s, v26.4s
+	WORD $0x4e3bd4a5 // fadd v5.4s, v5.4s, v27.4s
 	ADD R16, R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad4c6 // FADD V26.S4, V6.S4, V6.S4
-	WORD $0x4e3bd4e7 // FADD V27.S4, V7.S4, V7.S4
+	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
+	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
 accumulateEnd:
 	TST $4, R14
 	BEQ biasRowEnd
 	MOVD 80(R0), R15
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad400 // FADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e3ad421 // FADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad442 // FADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e3ad463 // FADD V26.S4, V3.S4, V3.S4
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x4e3ad463 // fadd v3.4s, v3.4s, v26.4s
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad484 // FADD V26.S4, V4.S4, V4.S4
-	WORD $0x4e3ad4a5 // FADD V26.S4, V5.S4, V5.S4
+	WORD $0x4e3ad484 // fadd v4.4s, v4.4s, v26.4s
+	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad4c6 // FADD V26.S4, V6.S4, V6.S4
-	WORD $0x4e3ad4e7 // FADD V26.S4, V7.S4, V7.S4
+	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
+	WORD $0x4e3ad4e7 // fadd v7.4s, v7.4s, v26.4s
 biasRowEnd:
 	TST $8, R14
 	BEQ biasColEnd
 	MOVD 88(R0), R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad400 // FADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e3bd421 // FADD V27.S4, V1.S4, V1.S4
-	WORD $0x4e3ad442 // FADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e3bd463 // FADD V27.S4, V3.S4, V3.S4
-	WORD $0x4e3ad484 // FADD V26.S4, V4.S4, V4.S4
-	WORD $0x4e3bd4a5 // FADD V27.S4, V5.S4, V5.S4
-	WORD $0x4e3ad4c6 // FADD V26.S4, V6.S4, V6.S4
-	WORD $0x4e3bd4e7 // FADD V27.S4, V7.S4, V7.S4
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
+	WORD $0x4e3ad484 // fadd v4.4s, v4.4s, v26.4s
+	WORD $0x4e3bd4a5 // fadd v5.4s, v5.4s, v27.4s
+	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
+	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
 biasColEnd:
 	TST $16, R14
 	BEQ resEnd
@@ -642,56 +642,56 @@ resEnd:
 	BEQ loEnd
 	ADD $120, R0, R15
 	VLD1R (R15), [V26.S4]
-	WORD $0x4e3af400 // FMAX V26.S4, V0.S4, V0.S4
-	WORD $0x4e3af421 // FMAX V26.S4, V1.S4, V1.S4
-	WORD $0x4e3af442 // FMAX V26.S4, V2.S4, V2.S4
-	WORD $0x4e3af463 // FMAX V26.S4, V3.S4, V3.S4
-	WORD $0x4e3af484 // FMAX V26.S4, V4.S4, V4.S4
-	WORD $0x4e3af4a5 // FMAX V26.S4, V5.S4, V5.S4
-	WORD $0x4e3af4c6 // FMAX V26.S4, V6.S4, V6.S4
-	WORD $0x4e3af4e7 // FMAX V26.S4, V7.S4, V7.S4
+	WORD $0x4e3af400 // fmax v0.4s, v0.4s, v26.4s
+	WORD $0x4e3af421 // fmax v1.4s, v1.4s, v26.4s
+	WORD $0x4e3af442 // fmax v2.4s, v2.4s, v26.4s
+	WORD $0x4e3af463 // fmax v3.4s, v3.4s, v26.4s
+	WORD $0x4e3af484 // fmax v4.4s, v4.4s, v26.4s
+	WORD $0x4e3af4a5 // fmax v5.4s, v5.4s, v26.4s
+	WORD $0x4e3af4c6 // fmax v6.4s, v6.4s, v26.4s
+	WORD $0x4e3af4e7 // fmax v7.4s, v7.4s, v26.4s
 loEnd:
 	TST $64, R14
 	BEQ hiEnd
 	ADD $124, R0, R15
 	VLD1R (R15), [V26.S4]
-	WORD $0x4ebaf400 // FMIN V26.S4, V0.S4, V0.S4
-	WORD $0x4ebaf421 // FMIN V26.S4, V1.S4, V1.S4
-	WORD $0x4ebaf442 // FMIN V26.S4, V2.S4, V2.S4
-	WORD $0x4ebaf463 // FMIN V26.S4, V3.S4, V3.S4
-	WORD $0x4ebaf484 // FMIN V26.S4, V4.S4, V4.S4
-	WORD $0x4ebaf4a5 // FMIN V26.S4, V5.S4, V5.S4
-	WORD $0x4ebaf4c6 // FMIN V26.S4, V6.S4, V6.S4
-	WORD $0x4ebaf4e7 // FMIN V26.S4, V7.S4, V7.S4
+	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
+	WORD $0x4ebaf421 // fmin v1.4s, v1.4s, v26.4s
+	WORD $0x4ebaf442 // fmin v2.4s, v2.4s, v26.4s
+	WORD $0x4ebaf463 // fmin v3.4s, v3.4s, v26.4s
+	WORD $0x4ebaf484 // fmin v4.4s, v4.4s, v26.4s
+	WORD $0x4ebaf4a5 // fmin v5.4s, v5.4s, v26.4s
+	WORD $0x4ebaf4c6 // fmin v6.4s, v6.4s, v26.4s
+	WORD $0x4ebaf4e7 // fmin v7.4s, v7.4s, v26.4s
 hiEnd:
 	TST $128, R14
 	BEQ leakyEnd
 	ADD $128, R0, R15
 	VLD1R (R15), [V26.S4]
 	VEOR V28.B16, V28.B16, V28.B16
-	WORD $0x4ebcf41b // FMIN V28.S4, V0.S4, V27.S4
-	WORD $0x4e3cf400 // FMAX V28.S4, V0.S4, V0.S4
+	WORD $0x4ebcf41b // fmin v27.4s, v0.4s, v28.4s
+	WORD $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V0.S4
-	WORD $0x4ebcf43b // FMIN V28.S4, V1.S4, V27.S4
-	WORD $0x4e3cf421 // FMAX V28.S4, V1.S4, V1.S4
+	WORD $0x4ebcf43b // fmin v27.4s, v1.4s, v28.4s
+	WORD $0x4e3cf421 // fmax v1.4s, v1.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V1.S4
-	WORD $0x4ebcf45b // FMIN V28.S4, V2.S4, V27.S4
-	WORD $0x4e3cf442 // FMAX V28.S4, V2.S4, V2.S4
+	WORD $0x4ebcf45b // fmin v27.4s, v2.4s, v28.4s
+	WORD $0x4e3cf442 // fmax v2.4s, v2.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V2.S4
-	WORD $0x4ebcf47b // FMIN V28.S4, V3.S4, V27.S4
-	WORD $0x4e3cf463 // FMAX V28.S4, V3.S4, V3.S4
+	WORD $0x4ebcf47b // fmin v27.4s, v3.4s, v28.4s
+	WORD $0x4e3cf463 // fmax v3.4s, v3.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V3.S4
-	WORD $0x4ebcf49b // FMIN V28.S4, V4.S4, V27.S4
-	WORD $0x4e3cf484 // FMAX V28.S4, V4.S4, V4.S4
+	WORD $0x4ebcf49b // fmin v27.4s, v4.4s, v28.4s
+	WORD $0x4e3cf484 // fmax v4.4s, v4.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V4.S4
-	WORD $0x4ebcf4bb // FMIN V28.S4, V5.S4, V27.S4
-	WORD $0x4e3cf4a5 // FMAX V28.S4, V5.S4, V5.S4
+	WORD $0x4ebcf4bb // fmin v27.4s, v5.4s, v28.4s
+	WORD $0x4e3cf4a5 // fmax v5.4s, v5.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V5.S4
-	WORD $0x4ebcf4db // FMIN V28.S4, V6.S4, V27.S4
-	WORD $0x4e3cf4c6 // FMAX V28.S4, V6.S4, V6.S4
+	WORD $0x4ebcf4db // fmin v27.4s, v6.4s, v28.4s
+	WORD $0x4e3cf4c6 // fmax v6.4s, v6.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V6.S4
-	WORD $0x4ebcf4fb // FMIN V28.S4, V7.S4, V27.S4
-	WORD $0x4e3cf4e7 // FMAX V28.S4, V7.S4, V7.S4
+	WORD $0x4ebcf4fb // fmin v27.4s, v7.4s, v28.4s
+	WORD $0x4e3cf4e7 // fmax v7.4s, v7.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V7.S4
 leakyEnd:
 	MOVD 48(R0), R15
@@ -760,74 +760,74 @@ summed:
 	BEQ alphaEnd
 	ADD $112, R0, R15
 	VLD1R (R15), [V26.S4]
-	WORD $0x6e3adc00 // FMUL V26.S4, V0.S4, V0.S4
-	WORD $0x6e3adc21 // FMUL V26.S4, V1.S4, V1.S4
-	WORD $0x6e3adc42 // FMUL V26.S4, V2.S4, V2.S4
-	WORD $0x6e3adc63 // FMUL V26.S4, V3.S4, V3.S4
-	WORD $0x6e3adc84 // FMUL V26.S4, V4.S4, V4.S4
-	WORD $0x6e3adca5 // FMUL V26.S4, V5.S4, V5.S4
-	WORD $0x6e3adcc6 // FMUL V26.S4, V6.S4, V6.S4
-	WORD $0x6e3adce7 // FMUL V26.S4, V7.S4, V7.S4
-	WORD $0x6e3add08 // FMUL V26.S4, V8.S4, V8.S4
-	WORD $0x6e3add29 // FMUL V26.S4, V9.S4, V9.S4
+	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
+	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
+	WORD $0x6e3adcc6 // fmul v6.4s, v6.4s, v26.4s
+	WORD $0x6e3adce7 // fmul v7.4s, v7.4s, v26.4s
+	WORD $0x6e3add08 // fmul v8.4s, v8.4s, v26.4s
+	WORD $0x6e3add29 // fmul v9.4s, v9.4s, v26.4s
 alphaEnd:
 	TST $1, R14
 	BEQ accumulateEnd
 	MOVD 48(R0), R15
 	MOVD 56(R0), R16
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad400 // FADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e3bd421 // FADD V27.S4, V1.S4, V1.S4
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
 	ADD R16, R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad442 // FADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e3bd463 // FADD V27.S4, V3.S4, V3.S4
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
 	ADD R16, R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad484 // FADD V26.S4, V4.S4, V4.S4
-	WORD $0x4e3bd4a5 // FADD V27.S4, V5.S4, V5.S4
+	WORD $0x4e3ad484 // fadd v4.4s, v4.4s, v26.4s
+	WORD $0x4e3bd4a5 // fadd v5.4s, v5.4s, v27.4s
 	ADD R16, R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad4c6 // FADD V26.S4, V6.S4, V6.S4
-	WORD $0x4e3bd4e7 // FADD V27.S4, V7.S4, V7.S4
+	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
+	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
 	ADD R16, R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad508 // FADD V26.S4, V8.S4, V8.S4
-	WORD $0x4e3bd529 // FADD V27.S4, V9.S4, V9.S4
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD $0x4e3bd529 // fadd v9.4s, v9.4s, v27.4s
 accumulateEnd:
 	TST $4, R14
 	BEQ biasRowEnd
 	MOVD 80(R0), R15
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad400 // FADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e3ad421 // FADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad442 // FADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e3ad463 // FADD V26.S4, V3.S4, V3.S4
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x4e3ad463 // fadd v3.4s, v3.4s, v26.4s
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad484 // FADD V26.S4, V4.S4, V4.S4
-	WORD $0x4e3ad4a5 // FADD V26.S4, V5.S4, V5.S4
+	WORD $0x4e3ad484 // fadd v4.4s, v4.4s, v26.4s
+	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad4c6 // FADD V26.S4, V6.S4, V6.S4
-	WORD $0x4e3ad4e7 // FADD V26.S4, V7.S4, V7.S4
+	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
+	WORD $0x4e3ad4e7 // fadd v7.4s, v7.4s, v26.4s
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad508 // FADD V26.S4, V8.S4, V8.S4
-	WORD $0x4e3ad529 // FADD V26.S4, V9.S4, V9.S4
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD $0x4e3ad529 // fadd v9.4s, v9.4s, v26.4s
 biasRowEnd:
 	TST $8, R14
 	BEQ biasColEnd
 	MOVD 88(R0), R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad400 // FADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e3bd421 // FADD V27.S4, V1.S4, V1.S4
-	WORD $0x4e3ad442 // FADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e3bd463 // FADD V27.S4, V3.S4, V3.S4
-	WORD $0x4e3ad484 // FADD V26.S4, V4.S4, V4.S4
-	WORD $0x4e3bd4a5 // FADD V27.S4, V5.S4, V5.S4
-	WORD $0x4e3ad4c6 // FADD V26.S4, V6.S4, V6.S4
-	WORD $0x4e3bd4e7 // FADD V27.S4, V7.S4, V7.S4
-	WORD $0x4e3ad508 // FADD V26.S4, V8.S4, V8.S4
-	WORD $0x4e3bd529 // FADD V27.S4, V9.S4, V9.S4
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
+	WORD $0x4e3ad484 // fadd v4.4s, v4.4s, v26.4s
+	WORD $0x4e3bd4a5 // fadd v5.4s, v5.4s, v27.4s
+	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
+	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD $0x4e3bd529 // fadd v9.4s, v9.4s, v27.4s
 biasColEnd:
 	TST $16, R14
 	BEQ resEnd
@@ -859,66 +859,66 @@ resEnd:
 	BEQ loEnd
 	ADD $120, R0, R15
 	VLD1R (R15), [V26.S4]
-	WORD $0x4e3af400 // FMAX V26.S4, V0.S4, V0.S4
-	WORD $0x4e3af421 // FMAX V26.S4, V1.S4, V1.S4
-	WORD $0x4e3af442 // FMAX V26.S4, V2.S4, V2.S4
-	WORD $0x4e3af463 // FMAX V26.S4, V3.S4, V3.S4
-	WORD $0x4e3af484 // FMAX V26.S4, V4.S4, V4.S4
-	WORD $0x4e3af4a5 // FMAX V26.S4, V5.S4, V5.S4
-	WORD $0x4e3af4c6 // FMAX V26.S4, V6.S4, V6.S4
-	WORD $0x4e3af4e7 // FMAX V26.S4, V7.S4, V7.S4
-	WORD $0x4e3af508 // FMAX V26.S4, V8.S4, V8.S4
-	WORD $0x4e3af529 // FMAX V26.S4, V9.S4, V9.S4
+	WORD $0x4e3af400 // fmax v0.4s, v0.4s, v26.4s
+	WORD $0x4e3af421 // fmax v1.4s, v1.4s, v26.4s
+	WORD $0x4e3af442 // fmax v2.4s, v2.4s, v26.4s
+	WORD $0x4e3af463 // fmax v3.4s, v3.4s, v26.4s
+	WORD $0x4e3af484 // fmax v4.4s, v4.4s, v26.4s
+	WORD $0x4e3af4a5 // fmax v5.4s, v5.4s, v26.4s
+	WORD $0x4e3af4c6 // fmax v6.4s, v6.4s, v26.4s
+	WORD $0x4e3af4e7 // fmax v7.4s, v7.4s, v26.4s
+	WORD $0x4e3af508 // fmax v8.4s, v8.4s, v26.4s
+	WORD $0x4e3af529 // fmax v9.4s, v9.4s, v26.4s
 loEnd:
 	TST $64, R14
 	BEQ hiEnd
 	ADD $124, R0, R15
 	VLD1R (R15), [V26.S4]
-	WORD $0x4ebaf400 // FMIN V26.S4, V0.S4, V0.S4
-	WORD $0x4ebaf421 // FMIN V26.S4, V1.S4, V1.S4
-	WORD $0x4ebaf442 // FMIN V26.S4, V2.S4, V2.S4
-	WORD $0x4ebaf463 // FMIN V26.S4, V3.S4, V3.S4
-	WORD $0x4ebaf484 // FMIN V26.S4, V4.S4, V4.S4
-	WORD $0x4ebaf4a5 // FMIN V26.S4, V5.S4, V5.S4
-	WORD $0x4ebaf4c6 // FMIN V26.S4, V6.S4, V6.S4
-	WORD $0x4ebaf4e7 // FMIN V26.S4, V7.S4, V7.S4
-	WORD $0x4ebaf508 // FMIN V26.S4, V8.S4, V8.S4
-	WORD $0x4ebaf529 // FMIN V26.S4, V9.S4, V9.S4
+	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
+	WORD $0x4ebaf421 // fmin v1.4s, v1.4s, v26.4s
+	WORD $0x4ebaf442 // fmin v2.4s, v2.4s, v26.4s
+	WORD $0x4ebaf463 // fmin v3.4s, v3.4s, v26.4s
+	WORD $0x4ebaf484 // fmin v4.4s, v4.4s, v26.4s
+	WORD $0x4ebaf4a5 // fmin v5.4s, v5.4s, v26.4s
+	WORD $0x4ebaf4c6 // fmin v6.4s, v6.4s, v26.4s
+	WORD $0x4ebaf4e7 // fmin v7.4s, v7.4s, v26.4s
+	WORD $0x4ebaf508 // fmin v8.4s, v8.4s, v26.4s
+	WORD $0x4ebaf529 // fmin v9.4s, v9.4s, v26.4s
 hiEnd:
 	TST $128, R14
 	BEQ leakyEnd
 	ADD $128, R0, R15
 	VLD1R (R15), [V26.S4]
 	VEOR V28.B16, V28.B16, V28.B16
-	WORD $0x4ebcf41b // FMIN V28.S4, V0.S4, V27.S4
-	WORD $0x4e3cf400 // FMAX V28.S4, V0.S4, V0.S4
+	WORD $0x4ebcf41b // fmin v27.4s, v0.4s, v28.4s
+	WORD $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V0.S4
-	WORD $0x4ebcf43b // FMIN V28.S4, V1.S4, V27.S4
-	WORD $0x4e3cf421 // FMAX V28.S4, V1.S4, V1.S4
+	WORD $0x4ebcf43b // fmin v27.4s, v1.4s, v28.4s
+	WORD $0x4e3cf421 // fmax v1.4s, v1.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V1.S4
-	WORD $0x4ebcf45b // FMIN V28.S4, V2.S4, V27.S4
-	WORD $0x4e3cf442 // FMAX V28.S4, V2.S4, V2.S4
+	WORD $0x4ebcf45b // fmin v27.4s, v2.4s, v28.4s
+	WORD $0x4e3cf442 // fmax v2.4s, v2.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V2.S4
-	WORD $0x4ebcf47b // FMIN V28.S4, V3.S4, V27.S4
-	WORD $0x4e3cf463 // FMAX V28.S4, V3.S4, V3.S4
+	WORD $0x4ebcf47b // fmin v27.4s, v3.4s, v28.4s
+	WORD $0x4e3cf463 // fmax v3.4s, v3.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V3.S4
-	WORD $0x4ebcf49b // FMIN V28.S4, V4.S4, V27.S4
-	WORD $0x4e3cf484 // FMAX V28.S4, V4.S4, V4.S4
+	WORD $0x4ebcf49b // fmin v27.4s, v4.4s, v28.4s
+	WORD $0x4e3cf484 // fmax v4.4s, v4.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V4.S4
-	WORD $0x4ebcf4bb // FMIN V28.S4, V5.S4, V27.S4
-	WORD $0x4e3cf4a5 // FMAX V28.S4, V5.S4, V5.S4
+	WORD $0x4ebcf4bb // fmin v27.4s, v5.4s, v28.4s
+	WORD $0x4e3cf4a5 // fmax v5.4s, v5.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V5.S4
-	WORD $0x4ebcf4db // FMIN V28.S4, V6.S4, V27.S4
-	WORD $0x4e3cf4c6 // FMAX V28.S4, V6.S4, V6.S4
+	WORD $0x4ebcf4db // fmin v27.4s, v6.4s, v28.4s
+	WORD $0x4e3cf4c6 // fmax v6.4s, v6.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V6.S4
-	WORD $0x4ebcf4fb // FMIN V28.S4, V7.S4, V27.S4
-	WORD $0x4e3cf4e7 // FMAX V28.S4, V7.S4, V7.S4
+	WORD $0x4ebcf4fb // fmin v27.4s, v7.4s, v28.4s
+	WORD $0x4e3cf4e7 // fmax v7.4s, v7.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V7.S4
-	WORD $0x4ebcf51b // FMIN V28.S4, V8.S4, V27.S4
-	WORD $0x4e3cf508 // FMAX V28.S4, V8.S4, V8.S4
+	WORD $0x4ebcf51b // fmin v27.4s, v8.4s, v28.4s
+	WORD $0x4e3cf508 // fmax v8.4s, v8.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V8.S4
-	WORD $0x4ebcf53b // FMIN V28.S4, V9.S4, V27.S4
-	WORD $0x4e3cf529 // FMAX V28.S4, V9.S4, V9.S4
+	WORD $0x4ebcf53b // fmin v27.4s, v9.4s, v28.4s
+	WORD $0x4e3cf529 // fmax v9.4s, v9.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V9.S4
 leakyEnd:
 	MOVD 48(R0), R15
@@ -996,85 +996,85 @@ summed:
 	BEQ alphaEnd
 	ADD $112, R0, R15
 	VLD1R (R15), [V26.S4]
-	WORD $0x6e3adc00 // FMUL V26.S4, V0.S4, V0.S4
-	WORD $0x6e3adc21 // FMUL V26.S4, V1.S4, V1.S4
-	WORD $0x6e3adc42 // FMUL V26.S4, V2.S4, V2.S4
-	WORD $0x6e3adc63 // FMUL V26.S4, V3.S4, V3.S4
-	WORD $0x6e3adc84 // FMUL V26.S4, V4.S4, V4.S4
-	WORD $0x6e3adca5 // FMUL V26.S4, V5.S4, V5.S4
-	WORD $0x6e3adcc6 // FMUL V26.S4, V6.S4, V6.S4
-	WORD $0x6e3adce7 // FMUL V26.S4, V7.S4, V7.S4
-	WORD $0x6e3add08 // FMUL V26.S4, V8.S4, V8.S4
-	WORD $0x6e3add29 // FMUL V26.S4, V9.S4, V9.S4
-	WORD $0x6e3add4a // FMUL V26.S4, V10.S4, V10.S4
-	WORD $0x6e3add6b // FMUL V26.S4, V11.S4, V11.S4
+	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
+	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
+	WORD $0x6e3adcc6 // fmul v6.4s, v6.4s, v26.4s
+	WORD $0x6e3adce7 // fmul v7.4s, v7.4s, v26.4s
+	WORD $0x6e3add08 // fmul v8.4s, v8.4s, v26.4s
+	WORD $0x6e3add29 // fmul v9.4s, v9.4s, v26.4s
+	WORD $0x6e3add4a // fmul v10.4s, v10.4s, v26.4s
+	WORD $0x6e3add6b // fmul v11.4s, v11.4s, v26.4s
 alphaEnd:
 	TST $1, R14
 	BEQ accumulateEnd
 	MOVD 48(R0), R15
 	MOVD 56(R0), R16
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad400 // FADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e3bd421 // FADD V27.S4, V1.S4, V1.S4
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
 	ADD R16, R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad442 // FADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e3bd463 // FADD V27.S4, V3.S4, V3.S4
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
 	ADD R16, R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad484 // FADD V26.S4, V4.S4, V4.S4
-	WORD $0x4e3bd4a5 // FADD V27.S4, V5.S4, V5.S4
+	WORD $0x4e3ad484 // fadd v4.4s, v4.4s, v26.4s
+	WORD $0x4e3bd4a5 // fadd v5.4s, v5.4s, v27.4s
 	ADD R16, R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad4c6 // FADD V26.S4, V6.S4, V6.S4
-	WORD $0x4e3bd4e7 // FADD V27.S4, V7.S4, V7.S4
+	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
+	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
 	ADD R16, R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad508 // FADD V26.S4, V8.S4, V8.S4
-	WORD $0x4e3bd529 // FADD V27.S4, V9.S4, V9.S4
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD $0x4e3bd529 // fadd v9.4s, v9.4s, v27.4s
 	ADD R16, R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad54a // FADD V26.S4, V10.S4, V10.S4
-	WORD $0x4e3bd56b // FADD V27.S4, V11.S4, V11.S4
+	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
+	WORD $0x4e3bd56b // fadd v11.4s, v11.4s, v27.4s
 accumulateEnd:
 	TST $4, R14
 	BEQ biasRowEnd
 	MOVD 80(R0), R15
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad400 // FADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e3ad421 // FADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad442 // FADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e3ad463 // FADD V26.S4, V3.S4, V3.S4
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x4e3ad463 // fadd v3.4s, v3.4s, v26.4s
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad484 // FADD V26.S4, V4.S4, V4.S4
-	WORD $0x4e3ad4a5 // FADD V26.S4, V5.S4, V5.S4
+	WORD $0x4e3ad484 // fadd v4.4s, v4.4s, v26.4s
+	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad4c6 // FADD V26.S4, V6.S4, V6.S4
-	WORD $0x4e3ad4e7 // FADD V26.S4, V7.S4, V7.S4
+	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
+	WORD $0x4e3ad4e7 // fadd v7.4s, v7.4s, v26.4s
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad508 // FADD V26.S4, V8.S4, V8.S4
-	WORD $0x4e3ad529 // FADD V26.S4, V9.S4, V9.S4
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD $0x4e3ad529 // fadd v9.4s, v9.4s, v26.4s
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad54a // FADD V26.S4, V10.S4, V10.S4
-	WORD $0x4e3ad56b // FADD V26.S4, V11.S4, V11.S4
+	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
+	WORD $0x4e3ad56b // fadd v11.4s, v11.4s, v26.4s
 biasRowEnd:
 	TST $8, R14
 	BEQ biasColEnd
 	MOVD 88(R0), R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad400 // FADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e3bd421 // FADD V27.S4, V1.S4, V1.S4
-	WORD $0x4e3ad442 // FADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e3bd463 // FADD V27.S4, V3.S4, V3.S4
-	WORD $0x4e3ad484 // FADD V26.S4, V4.S4, V4.S4
-	WORD $0x4e3bd4a5 // FADD V27.S4, V5.S4, V5.S4
-	WORD $0x4e3ad4c6 // FADD V26.S4, V6.S4, V6.S4
-	WORD $0x4e3bd4e7 // FADD V27.S4, V7.S4, V7.S4
-	WORD $0x4e3ad508 // FADD V26.S4, V8.S4, V8.S4
-	WORD $0x4e3bd529 // FADD V27.S4, V9.S4, V9.S4
-	WORD $0x4e3ad54a // FADD V26.S4, V10.S4, V10.S4
-	WORD $0x4e3bd56b // FADD V27.S4, V11.S4, V11.S4
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
+	WORD $0x4e3ad484 // fadd v4.4s, v4.4s, v26.4s
+	WORD $0x4e3bd4a5 // fadd v5.4s, v5.4s, v27.4s
+	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
+	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD $0x4e3bd529 // fadd v9.4s, v9.4s, v27.4s
+	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
+	WORD $0x4e3bd56b // fadd v11.4s, v11.4s, v27.4s
 biasColEnd:
 	TST $16, R14
 	BEQ resEnd
@@ -1110,76 +1110,76 @@ resEnd:
 	BEQ loEnd
 	ADD $120, R0, R15
 	VLD1R (R15), [V26.S4]
-	WORD $0x4e3af400 // FMAX V26.S4, V0.S4, V0.S4
-	WORD $0x4e3af421 // FMAX V26.S4, V1.S4, V1.S4
-	WORD $0x4e3af442 // FMAX V26.S4, V2.S4, V2.S4
-	WORD $0x4e3af463 // FMAX V26.S4, V3.S4, V3.S4
-	WORD $0x4e3af484 // FMAX V26.S4, V4.S4, V4.S4
-	WORD $0x4e3af4a5 // FMAX V26.S4, V5.S4, V5.S4
-	WORD $0x4e3af4c6 // FMAX V26.S4, V6.S4, V6.S4
-	WORD $0x4e3af4e7 // FMAX V26.S4, V7.S4, V7.S4
-	WORD $0x4e3af508 // FMAX V26.S4, V8.S4, V8.S4
-	WORD $0x4e3af529 // FMAX V26.S4, V9.S4, V9.S4
-	WORD $0x4e3af54a // FMAX V26.S4, V10.S4, V10.S4
-	WORD $0x4e3af56b // FMAX V26.S4, V11.S4, V11.S4
+	WORD $0x4e3af400 // fmax v0.4s, v0.4s, v26.4s
+	WORD $0x4e3af421 // fmax v1.4s, v1.4s, v26.4s
+	WORD $0x4e3af442 // fmax v2.4s, v2.4s, v26.4s
+	WORD $0x4e3af463 // fmax v3.4s, v3.4s, v26.4s
+	WORD $0x4e3af484 // fmax v4.4s, v4.4s, v26.4s
+	WORD $0x4e3af4a5 // fmax v5.4s, v5.4s, v26.4s
+	WORD $0x4e3af4c6 // fmax v6.4s, v6.4s, v26.4s
+	WORD $0x4e3af4e7 // fmax v7.4s, v7.4s, v26.4s
+	WORD $0x4e3af508 // fmax v8.4s, v8.4s, v26.4s
+	WORD $0x4e3af529 // fmax v9.4s, v9.4s, v26.4s
+	WORD $0x4e3af54a // fmax v10.4s, v10.4s, v26.4s
+	WORD $0x4e3af56b // fmax v11.4s, v11.4s, v26.4s
 loEnd:
 	TST $64, R14
 	BEQ hiEnd
 	ADD $124, R0, R15
 	VLD1R (R15), [V26.S4]
-	WORD $0x4ebaf400 // FMIN V26.S4, V0.S4, V0.S4
-	WORD $0x4ebaf421 // FMIN V26.S4, V1.S4, V1.S4
-	WORD $0x4ebaf442 // FMIN V26.S4, V2.S4, V2.S4
-	WORD $0x4ebaf463 // FMIN V26.S4, V3.S4, V3.S4
-	WORD $0x4ebaf484 // FMIN V26.S4, V4.S4, V4.S4
-	WORD $0x4ebaf4a5 // FMIN V26.S4, V5.S4, V5.S4
-	WORD $0x4ebaf4c6 // FMIN V26.S4, V6.S4, V6.S4
-	WORD $0x4ebaf4e7 // FMIN V26.S4, V7.S4, V7.S4
-	WORD $0x4ebaf508 // FMIN V26.S4, V8.S4, V8.S4
-	WORD $0x4ebaf529 // FMIN V26.S4, V9.S4, V9.S4
-	WORD $0x4ebaf54a // FMIN V26.S4, V10.S4, V10.S4
-	WORD $0x4ebaf56b // FMIN V26.S4, V11.S4, V11.S4
+	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
+	WORD $0x4ebaf421 // fmin v1.4s, v1.4s, v26.4s
+	WORD $0x4ebaf442 // fmin v2.4s, v2.4s, v26.4s
+	WORD $0x4ebaf463 // fmin v3.4s, v3.4s, v26.4s
+	WORD $0x4ebaf484 // fmin v4.4s, v4.4s, v26.4s
+	WORD $0x4ebaf4a5 // fmin v5.4s, v5.4s, v26.4s
+	WORD $0x4ebaf4c6 // fmin v6.4s, v6.4s, v26.4s
+	WORD $0x4ebaf4e7 // fmin v7.4s, v7.4s, v26.4s
+	WORD $0x4ebaf508 // fmin v8.4s, v8.4s, v26.4s
+	WORD $0x4ebaf529 // fmin v9.4s, v9.4s, v26.4s
+	WORD $0x4ebaf54a // fmin v10.4s, v10.4s, v26.4s
+	WORD $0x4ebaf56b // fmin v11.4s, v11.4s, v26.4s
 hiEnd:
 	TST $128, R14
 	BEQ leakyEnd
 	ADD $128, R0, R15
 	VLD1R (R15), [V26.S4]
 	VEOR V28.B16, V28.B16, V28.B16
-	WORD $0x4ebcf41b // FMIN V28.S4, V0.S4, V27.S4
-	WORD $0x4e3cf400 // FMAX V28.S4, V0.S4, V0.S4
+	WORD $0x4ebcf41b // fmin v27.4s, v0.4s, v28.4s
+	WORD $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V0.S4
-	WORD $0x4ebcf43b // FMIN V28.S4, V1.S4, V27.S4
-	WORD $0x4e3cf421 // FMAX V28.S4, V1.S4, V1.S4
+	WORD $0x4ebcf43b // fmin v27.4s, v1.4s, v28.4s
+	WORD $0x4e3cf421 // fmax v1.4s, v1.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V1.S4
-	WORD $0x4ebcf45b // FMIN V28.S4, V2.S4, V27.S4
-	WORD $0x4e3cf442 // FMAX V28.S4, V2.S4, V2.S4
+	WORD $0x4ebcf45b // fmin v27.4s, v2.4s, v28.4s
+	WORD $0x4e3cf442 // fmax v2.4s, v2.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V2.S4
-	WORD $0x4ebcf47b // FMIN V28.S4, V3.S4, V27.S4
-	WORD $0x4e3cf463 // FMAX V28.S4, V3.S4, V3.S4
+	WORD $0x4ebcf47b // fmin v27.4s, v3.4s, v28.4s
+	WORD $0x4e3cf463 // fmax v3.4s, v3.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V3.S4
-	WORD $0x4ebcf49b // FMIN V28.S4, V4.S4, V27.S4
-	WORD $0x4e3cf484 // FMAX V28.S4, V4.S4, V4.S4
+	WORD $0x4ebcf49b // fmin v27.4s, v4.4s, v28.4s
+	WORD $0x4e3cf484 // fmax v4.4s, v4.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V4.S4
-	WORD $0x4ebcf4bb // FMIN V28.S4, V5.S4, V27.S4
-	WORD $0x4e3cf4a5 // FMAX V28.S4, V5.S4, V5.S4
+	WORD $0x4ebcf4bb // fmin v27.4s, v5.4s, v28.4s
+	WORD $0x4e3cf4a5 // fmax v5.4s, v5.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V5.S4
-	WORD $0x4ebcf4db // FMIN V28.S4, V6.S4, V27.S4
-	WORD $0x4e3cf4c6 // FMAX V28.S4, V6.S4, V6.S4
+	WORD $0x4ebcf4db // fmin v27.4s, v6.4s, v28.4s
+	WORD $0x4e3cf4c6 // fmax v6.4s, v6.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V6.S4
-	WORD $0x4ebcf4fb // FMIN V28.S4, V7.S4, V27.S4
-	WORD $0x4e3cf4e7 // FMAX V28.S4, V7.S4, V7.S4
+	WORD $0x4ebcf4fb // fmin v27.4s, v7.4s, v28.4s
+	WORD $0x4e3cf4e7 // fmax v7.4s, v7.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V7.S4
-	WORD $0x4ebcf51b // FMIN V28.S4, V8.S4, V27.S4
-	WORD $0x4e3cf508 // FMAX V28.S4, V8.S4, V8.S4
+	WORD $0x4ebcf51b // fmin v27.4s, v8.4s, v28.4s
+	WORD $0x4e3cf508 // fmax v8.4s, v8.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V8.S4
-	WORD $0x4ebcf53b // FMIN V28.S4, V9.S4, V27.S4
-	WORD $0x4e3cf529 // FMAX V28.S4, V9.S4, V9.S4
+	WORD $0x4ebcf53b // fmin v27.4s, v9.4s, v28.4s
+	WORD $0x4e3cf529 // fmax v9.4s, v9.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V9.S4
-	WORD $0x4ebcf55b // FMIN V28.S4, V10.S4, V27.S4
-	WORD $0x4e3cf54a // FMAX V28.S4, V10.S4, V10.S4
+	WORD $0x4ebcf55b // fmin v27.4s, v10.4s, v28.4s
+	WORD $0x4e3cf54a // fmax v10.4s, v10.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V10.S4
-	WORD $0x4ebcf57b // FMIN V28.S4, V11.S4, V27.S4
-	WORD $0x4e3cf56b // FMAX V28.S4, V11.S4, V11.S4
+	WORD $0x4ebcf57b // fmin v27.4s, v11.4s, v28.4s
+	WORD $0x4e3cf56b // fmax v11.4s, v11.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V11.S4
 leakyEnd:
 	MOVD 48(R0), R15
@@ -1266,96 +1266,96 @@ summed:
 	BEQ alphaEnd
 	ADD $112, R0, R15
 	VLD1R (R15), [V26.S4]
-	WORD $0x6e3adc00 // FMUL V26.S4, V0.S4, V0.S4
-	WORD $0x6e3adc21 // FMUL V26.S4, V1.S4, V1.S4
-	WORD $0x6e3adc42 // FMUL V26.S4, V2.S4, V2.S4
-	WORD $0x6e3adc63 // FMUL V26.S4, V3.S4, V3.S4
-	WORD $0x6e3adc84 // FMUL V26.S4, V4.S4, V4.S4
-	WORD $0x6e3adca5 // FMUL V26.S4, V5.S4, V5.S4
-	WORD $0x6e3adcc6 // FMUL V26.S4, V6.S4, V6.S4
-	WORD $0x6e3adce7 // FMUL V26.S4, V7.S4, V7.S4
-	WORD $0x6e3add08 // FMUL V26.S4, V8.S4, V8.S4
-	WORD $0x6e3add29 // FMUL V26.S4, V9.S4, V9.S4
-	WORD $0x6e3add4a // FMUL V26.S4, V10.S4, V10.S4
-	WORD $0x6e3add6b // FMUL V26.S4, V11.S4, V11.S4
-	WORD $0x6e3add8c // FMUL V26.S4, V12.S4, V12.S4
-	WORD $0x6e3addad // FMUL V26.S4, V13.S4, V13.S4
+	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
+	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
+	WORD $0x6e3adcc6 // fmul v6.4s, v6.4s, v26.4s
+	WORD $0x6e3adce7 // fmul v7.4s, v7.4s, v26.4s
+	WORD $0x6e3add08 // fmul v8.4s, v8.4s, v26.4s
+	WORD $0x6e3add29 // fmul v9.4s, v9.4s, v26.4s
+	WORD $0x6e3add4a // fmul v10.4s, v10.4s, v26.4s
+	WORD $0x6e3add6b // fmul v11.4s, v11.4s, v26.4s
+	WORD $0x6e3add8c // fmul v12.4s, v12.4s, v26.4s
+	WORD $0x6e3addad // fmul v13.4s, v13.4s, v26.4s
 alphaEnd:
 	TST $1, R14
 	BEQ accumulateEnd
 	MOVD 48(R0), R15
 	MOVD 56(R0), R16
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad400 // FADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e3bd421 // FADD V27.S4, V1.S4, V1.S4
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
 	ADD R16, R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad442 // FADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e3bd463 // FADD V27.S4, V3.S4, V3.S4
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
 	ADD R16, R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad484 // FADD V26.S4, V4.S4, V4.S4
-	WORD $0x4e3bd4a5 // FADD V27.S4, V5.S4, V5.S4
+	WORD $0x4e3ad484 // fadd v4.4s, v4.4s, v26.4s
+	WORD $0x4e3bd4a5 // fadd v5.4s, v5.4s, v27.4s
 	ADD R16, R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad4c6 // FADD V26.S4, V6.S4, V6.S4
-	WORD $0x4e3bd4e7 // FADD V27.S4, V7.S4, V7.S4
+	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
+	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
 	ADD R16, R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad508 // FADD V26.S4, V8.S4, V8.S4
-	WORD $0x4e3bd529 // FADD V27.S4, V9.S4, V9.S4
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD $0x4e3bd529 // fadd v9.4s, v9.4s, v27.4s
 	ADD R16, R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad54a // FADD V26.S4, V10.S4, V10.S4
-	WORD $0x4e3bd56b // FADD V27.S4, V11.S4, V11.S4
+	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
+	WORD $0x4e3bd56b // fadd v11.4s, v11.4s, v27.4s
 	ADD R16, R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad58c // FADD V26.S4, V12.S4, V12.S4
-	WORD $0x4e3bd5ad // FADD V27.S4, V13.S4, V13.S4
+	WORD $0x4e3ad58c // fadd v12.4s, v12.4s, v26.4s
+	WORD $0x4e3bd5ad // fadd v13.4s, v13.4s, v27.4s
 accumulateEnd:
 	TST $4, R14
 	BEQ biasRowEnd
 	MOVD 80(R0), R15
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad400 // FADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e3ad421 // FADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad442 // FADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e3ad463 // FADD V26.S4, V3.S4, V3.S4
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x4e3ad463 // fadd v3.4s, v3.4s, v26.4s
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad484 // FADD V26.S4, V4.S4, V4.S4
-	WORD $0x4e3ad4a5 // FADD V26.S4, V5.S4, V5.S4
+	WORD $0x4e3ad484 // fadd v4.4s, v4.4s, v26.4s
+	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad4c6 // FADD V26.S4, V6.S4, V6.S4
-	WORD $0x4e3ad4e7 // FADD V26.S4, V7.S4, V7.S4
+	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
+	WORD $0x4e3ad4e7 // fadd v7.4s, v7.4s, v26.4s
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad508 // FADD V26.S4, V8.S4, V8.S4
-	WORD $0x4e3ad529 // FADD V26.S4, V9.S4, V9.S4
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD $0x4e3ad529 // fadd v9.4s, v9.4s, v26.4s
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad54a // FADD V26.S4, V10.S4, V10.S4
-	WORD $0x4e3ad56b // FADD V26.S4, V11.S4, V11.S4
+	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
+	WORD $0x4e3ad56b // fadd v11.4s, v11.4s, v26.4s
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad58c // FADD V26.S4, V12.S4, V12.S4
-	WORD $0x4e3ad5ad // FADD V26.S4, V13.S4, V13.S4
+	WORD $0x4e3ad58c // fadd v12.4s, v12.4s, v26.4s
+	WORD $0x4e3ad5ad // fadd v13.4s, v13.4s, v26.4s
 biasRowEnd:
 	TST $8, R14
 	BEQ biasColEnd
 	MOVD 88(R0), R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad400 // FADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e3bd421 // FADD V27.S4, V1.S4, V1.S4
-	WORD $0x4e3ad442 // FADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e3bd463 // FADD V27.S4, V3.S4, V3.S4
-	WORD $0x4e3ad484 // FADD V26.S4, V4.S4, V4.S4
-	WORD $0x4e3bd4a5 // FADD V27.S4, V5.S4, V5.S4
-	WORD $0x4e3ad4c6 // FADD V26.S4, V6.S4, V6.S4
-	WORD $0x4e3bd4e7 // FADD V27.S4, V7.S4, V7.S4
-	WORD $0x4e3ad508 // FADD V26.S4, V8.S4, V8.S4
-	WORD $0x4e3bd529 // FADD V27.S4, V9.S4, V9.S4
-	WORD $0x4e3ad54a // FADD V26.S4, V10.S4, V10.S4
-	WORD $0x4e3bd56b // FADD V27.S4, V11.S4, V11.S4
-	WORD $0x4e3ad58c // FADD V26.S4, V12.S4, V12.S4
-	WORD $0x4e3bd5ad // FADD V27.S4, V13.S4, V13.S4
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
+	WORD $0x4e3ad484 // fadd v4.4s, v4.4s, v26.4s
+	WORD $0x4e3bd4a5 // fadd v5.4s, v5.4s, v27.4s
+	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
+	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD $0x4e3bd529 // fadd v9.4s, v9.4s, v27.4s
+	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
+	WORD $0x4e3bd56b // fadd v11.4s, v11.4s, v27.4s
+	WORD $0x4e3ad58c // fadd v12.4s, v12.4s, v26.4s
+	WORD $0x4e3bd5ad // fadd v13.4s, v13.4s, v27.4s
 biasColEnd:
 	TST $16, R14
 	BEQ resEnd
@@ -1395,86 +1395,86 @@ resEnd:
 	BEQ loEnd
 	ADD $120, R0, R15
 	VLD1R (R15), [V26.S4]
-	WORD $0x4e3af400 // FMAX V26.S4, V0.S4, V0.S4
-	WORD $0x4e3af421 // FMAX V26.S4, V1.S4, V1.S4
-	WORD $0x4e3af442 // FMAX V26.S4, V2.S4, V2.S4
-	WORD $0x4e3af463 // FMAX V26.S4, V3.S4, V3.S4
-	WORD $0x4e3af484 // FMAX V26.S4, V4.S4, V4.S4
-	WORD $0x4e3af4a5 // FMAX V26.S4, V5.S4, V5.S4
-	WORD $0x4e3af4c6 // FMAX V26.S4, V6.S4, V6.S4
-	WORD $0x4e3af4e7 // FMAX V26.S4, V7.S4, V7.S4
-	WORD $0x4e3af508 // FMAX V26.S4, V8.S4, V8.S4
-	WORD $0x4e3af529 // FMAX V26.S4, V9.S4, V9.S4
-	WORD $0x4e3af54a // FMAX V26.S4, V10.S4, V10.S4
-	WORD $0x4e3af56b // FMAX V26.S4, V11.S4, V11.S4
-	WORD $0x4e3af58c // FMAX V26.S4, V12.S4, V12.S4
-	WORD $0x4e3af5ad // FMAX V26.S4, V13.S4, V13.S4
+	WORD $0x4e3af400 // fmax v0.4s, v0.4s, v26.4s
+	WORD $0x4e3af421 // fmax v1.4s, v1.4s, v26.4s
+	WORD $0x4e3af442 // fmax v2.4s, v2.4s, v26.4s
+	WORD $0x4e3af463 // fmax v3.4s, v3.4s, v26.4s
+	WORD $0x4e3af484 // fmax v4.4s, v4.4s, v26.4s
+	WORD $0x4e3af4a5 // fmax v5.4s, v5.4s, v26.4s
+	WORD $0x4e3af4c6 // fmax v6.4s, v6.4s, v26.4s
+	WORD $0x4e3af4e7 // fmax v7.4s, v7.4s, v26.4s
+	WORD $0x4e3af508 // fmax v8.4s, v8.4s, v26.4s
+	WORD $0x4e3af529 // fmax v9.4s, v9.4s, v26.4s
+	WORD $0x4e3af54a // fmax v10.4s, v10.4s, v26.4s
+	WORD $0x4e3af56b // fmax v11.4s, v11.4s, v26.4s
+	WORD $0x4e3af58c // fmax v12.4s, v12.4s, v26.4s
+	WORD $0x4e3af5ad // fmax v13.4s, v13.4s, v26.4s
 loEnd:
 	TST $64, R14
 	BEQ hiEnd
 	ADD $124, R0, R15
 	VLD1R (R15), [V26.S4]
-	WORD $0x4ebaf400 // FMIN V26.S4, V0.S4, V0.S4
-	WORD $0x4ebaf421 // FMIN V26.S4, V1.S4, V1.S4
-	WORD $0x4ebaf442 // FMIN V26.S4, V2.S4, V2.S4
-	WORD $0x4ebaf463 // FMIN V26.S4, V3.S4, V3.S4
-	WORD $0x4ebaf484 // FMIN V26.S4, V4.S4, V4.S4
-	WORD $0x4ebaf4a5 // FMIN V26.S4, V5.S4, V5.S4
-	WORD $0x4ebaf4c6 // FMIN V26.S4, V6.S4, V6.S4
-	WORD $0x4ebaf4e7 // FMIN V26.S4, V7.S4, V7.S4
-	WORD $0x4ebaf508 // FMIN V26.S4, V8.S4, V8.S4
-	WORD $0x4ebaf529 // FMIN V26.S4, V9.S4, V9.S4
-	WORD $0x4ebaf54a // FMIN V26.S4, V10.S4, V10.S4
-	WORD $0x4ebaf56b // FMIN V26.S4, V11.S4, V11.S4
-	WORD $0x4ebaf58c // FMIN V26.S4, V12.S4, V12.S4
-	WORD $0x4ebaf5ad // FMIN V26.S4, V13.S4, V13.S4
+	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
+	WORD $0x4ebaf421 // fmin v1.4s, v1.4s, v26.4s
+	WORD $0x4ebaf442 // fmin v2.4s, v2.4s, v26.4s
+	WORD $0x4ebaf463 // fmin v3.4s, v3.4s, v26.4s
+	WORD $0x4ebaf484 // fmin v4.4s, v4.4s, v26.4s
+	WORD $0x4ebaf4a5 // fmin v5.4s, v5.4s, v26.4s
+	WORD $0x4ebaf4c6 // fmin v6.4s, v6.4s, v26.4s
+	WORD $0x4ebaf4e7 // fmin v7.4s, v7.4s, v26.4s
+	WORD $0x4ebaf508 // fmin v8.4s, v8.4s, v26.4s
+	WORD $0x4ebaf529 // fmin v9.4s, v9.4s, v26.4s
+	WORD $0x4ebaf54a // fmin v10.4s, v10.4s, v26.4s
+	WORD $0x4ebaf56b // fmin v11.4s, v11.4s, v26.4s
+	WORD $0x4ebaf58c // fmin v12.4s, v12.4s, v26.4s
+	WORD $0x4ebaf5ad // fmin v13.4s, v13.4s, v26.4s
 hiEnd:
 	TST $128, R14
 	BEQ leakyEnd
 	ADD $128, R0, R15
 	VLD1R (R15), [V26.S4]
 	VEOR V28.B16, V28.B16, V28.B16
-	WORD $0x4ebcf41b // FMIN V28.S4, V0.S4, V27.S4
-	WORD $0x4e3cf400 // FMAX V28.S4, V0.S4, V0.S4
+	WORD $0x4ebcf41b // fmin v27.4s, v0.4s, v28.4s
+	WORD $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V0.S4
-	WORD $0x4ebcf43b // FMIN V28.S4, V1.S4, V27.S4
-	WORD $0x4e3cf421 // FMAX V28.S4, V1.S4, V1.S4
+	WORD $0x4ebcf43b // fmin v27.4s, v1.4s, v28.4s
+	WORD $0x4e3cf421 // fmax v1.4s, v1.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V1.S4
-	WORD $0x4ebcf45b // FMIN V28.S4, V2.S4, V27.S4
-	WORD $0x4e3cf442 // FMAX V28.S4, V2.S4, V2.S4
+	WORD $0x4ebcf45b // fmin v27.4s, v2.4s, v28.4s
+	WORD $0x4e3cf442 // fmax v2.4s, v2.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V2.S4
-	WORD $0x4ebcf47b // FMIN V28.S4, V3.S4, V27.S4
-	WORD $0x4e3cf463 // FMAX V28.S4, V3.S4, V3.S4
+	WORD $0x4ebcf47b // fmin v27.4s, v3.4s, v28.4s
+	WORD $0x4e3cf463 // fmax v3.4s, v3.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V3.S4
-	WORD $0x4ebcf49b // FMIN V28.S4, V4.S4, V27.S4
-	WORD $0x4e3cf484 // FMAX V28.S4, V4.S4, V4.S4
+	WORD $0x4ebcf49b // fmin v27.4s, v4.4s, v28.4s
+	WORD $0x4e3cf484 // fmax v4.4s, v4.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V4.S4
-	WORD $0x4ebcf4bb // FMIN V28.S4, V5.S4, V27.S4
-	WORD $0x4e3cf4a5 // FMAX V28.S4, V5.S4, V5.S4
+	WORD $0x4ebcf4bb // fmin v27.4s, v5.4s, v28.4s
+	WORD $0x4e3cf4a5 // fmax v5.4s, v5.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V5.S4
-	WORD $0x4ebcf4db // FMIN V28.S4, V6.S4, V27.S4
-	WORD $0x4e3cf4c6 // FMAX V28.S4, V6.S4, V6.S4
+	WORD $0x4ebcf4db // fmin v27.4s, v6.4s, v28.4s
+	WORD $0x4e3cf4c6 // fmax v6.4s, v6.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V6.S4
-	WORD $0x4ebcf4fb // FMIN V28.S4, V7.S4, V27.S4
-	WORD $0x4e3cf4e7 // FMAX V28.S4, V7.S4, V7.S4
+	WORD $0x4ebcf4fb // fmin v27.4s, v7.4s, v28.4s
+	WORD $0x4e3cf4e7 // fmax v7.4s, v7.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V7.S4
-	WORD $0x4ebcf51b // FMIN V28.S4, V8.S4, V27.S4
-	WORD $0x4e3cf508 // FMAX V28.S4, V8.S4, V8.S4
+	WORD $0x4ebcf51b // fmin v27.4s, v8.4s, v28.4s
+	WORD $0x4e3cf508 // fmax v8.4s, v8.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V8.S4
-	WORD $0x4ebcf53b // FMIN V28.S4, V9.S4, V27.S4
-	WORD $0x4e3cf529 // FMAX V28.S4, V9.S4, V9.S4
+	WORD $0x4ebcf53b // fmin v27.4s, v9.4s, v28.4s
+	WORD $0x4e3cf529 // fmax v9.4s, v9.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V9.S4
-	WORD $0x4ebcf55b // FMIN V28.S4, V10.S4, V27.S4
-	WORD $0x4e3cf54a // FMAX V28.S4, V10.S4, V10.S4
+	WORD $0x4ebcf55b // fmin v27.4s, v10.4s, v28.4s
+	WORD $0x4e3cf54a // fmax v10.4s, v10.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V10.S4
-	WORD $0x4ebcf57b // FMIN V28.S4, V11.S4, V27.S4
-	WORD $0x4e3cf56b // FMAX V28.S4, V11.S4, V11.S4
+	WORD $0x4ebcf57b // fmin v27.4s, v11.4s, v28.4s
+	WORD $0x4e3cf56b // fmax v11.4s, v11.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V11.S4
-	WORD $0x4ebcf59b // FMIN V28.S4, V12.S4, V27.S4
-	WORD $0x4e3cf58c // FMAX V28.S4, V12.S4, V12.S4
+	WORD $0x4ebcf59b // fmin v27.4s, v12.4s, v28.4s
+	WORD $0x4e3cf58c // fmax v12.4s, v12.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V12.S4
-	WORD $0x4ebcf5bb // FMIN V28.S4, V13.S4, V27.S4
-	WORD $0x4e3cf5ad // FMAX V28.S4, V13.S4, V13.S4
+	WORD $0x4ebcf5bb // fmin v27.4s, v13.4s, v28.4s
+	WORD $0x4e3cf5ad // fmax v13.4s, v13.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V13.S4
 leakyEnd:
 	MOVD 48(R0), R15
@@ -1570,107 +1570,107 @@ summed:
 	BEQ alphaEnd
 	ADD $112, R0, R15
 	VLD1R (R15), [V26.S4]
-	WORD $0x6e3adc00 // FMUL V26.S4, V0.S4, V0.S4
-	WORD $0x6e3adc21 // FMUL V26.S4, V1.S4, V1.S4
-	WORD $0x6e3adc42 // FMUL V26.S4, V2.S4, V2.S4
-	WORD $0x6e3adc63 // FMUL V26.S4, V3.S4, V3.S4
-	WORD $0x6e3adc84 // FMUL V26.S4, V4.S4, V4.S4
-	WORD $0x6e3adca5 // FMUL V26.S4, V5.S4, V5.S4
-	WORD $0x6e3adcc6 // FMUL V26.S4, V6.S4, V6.S4
-	WORD $0x6e3adce7 // FMUL V26.S4, V7.S4, V7.S4
-	WORD $0x6e3add08 // FMUL V26.S4, V8.S4, V8.S4
-	WORD $0x6e3add29 // FMUL V26.S4, V9.S4, V9.S4
-	WORD $0x6e3add4a // FMUL V26.S4, V10.S4, V10.S4
-	WORD $0x6e3add6b // FMUL V26.S4, V11.S4, V11.S4
-	WORD $0x6e3add8c // FMUL V26.S4, V12.S4, V12.S4
-	WORD $0x6e3addad // FMUL V26.S4, V13.S4, V13.S4
-	WORD $0x6e3addce // FMUL V26.S4, V14.S4, V14.S4
-	WORD $0x6e3addef // FMUL V26.S4, V15.S4, V15.S4
+	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
+	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
+	WORD $0x6e3adcc6 // fmul v6.4s, v6.4s, v26.4s
+	WORD $0x6e3adce7 // fmul v7.4s, v7.4s, v26.4s
+	WORD $0x6e3add08 // fmul v8.4s, v8.4s, v26.4s
+	WORD $0x6e3add29 // fmul v9.4s, v9.4s, v26.4s
+	WORD $0x6e3add4a // fmul v10.4s, v10.4s, v26.4s
+	WORD $0x6e3add6b // fmul v11.4s, v11.4s, v26.4s
+	WORD $0x6e3add8c // fmul v12.4s, v12.4s, v26.4s
+	WORD $0x6e3addad // fmul v13.4s, v13.4s, v26.4s
+	WORD $0x6e3addce // fmul v14.4s, v14.4s, v26.4s
+	WORD $0x6e3addef // fmul v15.4s, v15.4s, v26.4s
 alphaEnd:
 	TST $1, R14
 	BEQ accumulateEnd
 	MOVD 48(R0), R15
 	MOVD 56(R0), R16
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad400 // FADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e3bd421 // FADD V27.S4, V1.S4, V1.S4
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
 	ADD R16, R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad442 // FADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e3bd463 // FADD V27.S4, V3.S4, V3.S4
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
 	ADD R16, R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad484 // FADD V26.S4, V4.S4, V4.S4
-	WORD $0x4e3bd4a5 // FADD V27.S4, V5.S4, V5.S4
+	WORD $0x4e3ad484 // fadd v4.4s, v4.4s, v26.4s
+	WORD $0x4e3bd4a5 // fadd v5.4s, v5.4s, v27.4s
 	ADD R16, R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad4c6 // FADD V26.S4, V6.S4, V6.S4
-	WORD $0x4e3bd4e7 // FADD V27.S4, V7.S4, V7.S4
+	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
+	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
 	ADD R16, R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad508 // FADD V26.S4, V8.S4, V8.S4
-	WORD $0x4e3bd529 // FADD V27.S4, V9.S4, V9.S4
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD $0x4e3bd529 // fadd v9.4s, v9.4s, v27.4s
 	ADD R16, R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad54a // FADD V26.S4, V10.S4, V10.S4
-	WORD $0x4e3bd56b // FADD V27.S4, V11.S4, V11.S4
+	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
+	WORD $0x4e3bd56b // fadd v11.4s, v11.4s, v27.4s
 	ADD R16, R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad58c // FADD V26.S4, V12.S4, V12.S4
-	WORD $0x4e3bd5ad // FADD V27.S4, V13.S4, V13.S4
+	WORD $0x4e3ad58c // fadd v12.4s, v12.4s, v26.4s
+	WORD $0x4e3bd5ad // fadd v13.4s, v13.4s, v27.4s
 	ADD R16, R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad5ce // FADD V26.S4, V14.S4, V14.S4
-	WORD $0x4e3bd5ef // FADD V27.S4, V15.S4, V15.S4
+	WORD $0x4e3ad5ce // fadd v14.4s, v14.4s, v26.4s
+	WORD $0x4e3bd5ef // fadd v15.4s, v15.4s, v27.4s
 accumulateEnd:
 	TST $4, R14
 	BEQ biasRowEnd
 	MOVD 80(R0), R15
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad400 // FADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e3ad421 // FADD V26.S4, V1.S4, V1.S4
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad442 // FADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e3ad463 // FADD V26.S4, V3.S4, V3.S4
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x4e3ad463 // fadd v3.4s, v3.4s, v26.4s
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad484 // FADD V26.S4, V4.S4, V4.S4
-	WORD $0x4e3ad4a5 // FADD V26.S4, V5.S4, V5.S4
+	WORD $0x4e3ad484 // fadd v4.4s, v4.4s, v26.4s
+	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad4c6 // FADD V26.S4, V6.S4, V6.S4
-	WORD $0x4e3ad4e7 // FADD V26.S4, V7.S4, V7.S4
+	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
+	WORD $0x4e3ad4e7 // fadd v7.4s, v7.4s, v26.4s
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad508 // FADD V26.S4, V8.S4, V8.S4
-	WORD $0x4e3ad529 // FADD V26.S4, V9.S4, V9.S4
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD $0x4e3ad529 // fadd v9.4s, v9.4s, v26.4s
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad54a // FADD V26.S4, V10.S4, V10.S4
-	WORD $0x4e3ad56b // FADD V26.S4, V11.S4, V11.S4
+	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
+	WORD $0x4e3ad56b // fadd v11.4s, v11.4s, v26.4s
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad58c // FADD V26.S4, V12.S4, V12.S4
-	WORD $0x4e3ad5ad // FADD V26.S4, V13.S4, V13.S4
+	WORD $0x4e3ad58c // fadd v12.4s, v12.4s, v26.4s
+	WORD $0x4e3ad5ad // fadd v13.4s, v13.4s, v26.4s
 	VLD1R.P 4(R15), [V26.S4]
-	WORD $0x4e3ad5ce // FADD V26.S4, V14.S4, V14.S4
-	WORD $0x4e3ad5ef // FADD V26.S4, V15.S4, V15.S4
+	WORD $0x4e3ad5ce // fadd v14.4s, v14.4s, v26.4s
+	WORD $0x4e3ad5ef // fadd v15.4s, v15.4s, v26.4s
 biasRowEnd:
 	TST $8, R14
 	BEQ biasColEnd
 	MOVD 88(R0), R15
 	VLD1 (R15), [V26.S4, V27.S4]
-	WORD $0x4e3ad400 // FADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e3bd421 // FADD V27.S4, V1.S4, V1.S4
-	WORD $0x4e3ad442 // FADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e3bd463 // FADD V27.S4, V3.S4, V3.S4
-	WORD $0x4e3ad484 // FADD V26.S4, V4.S4, V4.S4
-	WORD $0x4e3bd4a5 // FADD V27.S4, V5.S4, V5.S4
-	WORD $0x4e3ad4c6 // FADD V26.S4, V6.S4, V6.S4
-	WORD $0x4e3bd4e7 // FADD V27.S4, V7.S4, V7.S4
-	WORD $0x4e3ad508 // FADD V26.S4, V8.S4, V8.S4
-	WORD $0x4e3bd529 // FADD V27.S4, V9.S4, V9.S4
-	WORD $0x4e3ad54a // FADD V26.S4, V10.S4, V10.S4
-	WORD $0x4e3bd56b // FADD V27.S4, V11.S4, V11.S4
-	WORD $0x4e3ad58c // FADD V26.S4, V12.S4, V12.S4
-	WORD $0x4e3bd5ad // FADD V27.S4, V13.S4, V13.S4
-	WORD $0x4e3ad5ce // FADD V26.S4, V14.S4, V14.S4
-	WORD $0x4e3bd5ef // FADD V27.S4, V15.S4, V15.S4
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD $0x4e3bd421 // fadd v1.4s, v1.4s, v27.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
+	WORD $0x4e3ad484 // fadd v4.4s, v4.4s, v26.4s
+	WORD $0x4e3bd4a5 // fadd v5.4s, v5.4s, v27.4s
+	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
+	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD $0x4e3bd529 // fadd v9.4s, v9.4s, v27.4s
+	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
+	WORD $0x4e3bd56b // fadd v11.4s, v11.4s, v27.4s
+	WORD $0x4e3ad58c // fadd v12.4s, v12.4s, v26.4s
+	WORD $0x4e3bd5ad // fadd v13.4s, v13.4s, v27.4s
+	WORD $0x4e3ad5ce // fadd v14.4s, v14.4s, v26.4s
+	WORD $0x4e3bd5ef // fadd v15.4s, v15.4s, v27.4s
 biasColEnd:
 	TST $16, R14
 	BEQ resEnd
@@ -1714,96 +1714,96 @@ resEnd:
 	BEQ loEnd
 	ADD $120, R0, R15
 	VLD1R (R15), [V26.S4]
-	WORD $0x4e3af400 // FMAX V26.S4, V0.S4, V0.S4
-	WORD $0x4e3af421 // FMAX V26.S4, V1.S4, V1.S4
-	WORD $0x4e3af442 // FMAX V26.S4, V2.S4, V2.S4
-	WORD $0x4e3af463 // FMAX V26.S4, V3.S4, V3.S4
-	WORD $0x4e3af484 // FMAX V26.S4, V4.S4, V4.S4
-	WORD $0x4e3af4a5 // FMAX V26.S4, V5.S4, V5.S4
-	WORD $0x4e3af4c6 // FMAX V26.S4, V6.S4, V6.S4
-	WORD $0x4e3af4e7 // FMAX V26.S4, V7.S4, V7.S4
-	WORD $0x4e3af508 // FMAX V26.S4, V8.S4, V8.S4
-	WORD $0x4e3af529 // FMAX V26.S4, V9.S4, V9.S4
-	WORD $0x4e3af54a // FMAX V26.S4, V10.S4, V10.S4
-	WORD $0x4e3af56b // FMAX V26.S4, V11.S4, V11.S4
-	WORD $0x4e3af58c // FMAX V26.S4, V12.S4, V12.S4
-	WORD $0x4e3af5ad // FMAX V26.S4, V13.S4, V13.S4
-	WORD $0x4e3af5ce // FMAX V26.S4, V14.S4, V14.S4
-	WORD $0x4e3af5ef // FMAX V26.S4, V15.S4, V15.S4
+	WORD $0x4e3af400 // fmax v0.4s, v0.4s, v26.4s
+	WORD $0x4e3af421 // fmax v1.4s, v1.4s, v26.4s
+	WORD $0x4e3af442 // fmax v2.4s, v2.4s, v26.4s
+	WORD $0x4e3af463 // fmax v3.4s, v3.4s, v26.4s
+	WORD $0x4e3af484 // fmax v4.4s, v4.4s, v26.4s
+	WORD $0x4e3af4a5 // fmax v5.4s, v5.4s, v26.4s
+	WORD $0x4e3af4c6 // fmax v6.4s, v6.4s, v26.4s
+	WORD $0x4e3af4e7 // fmax v7.4s, v7.4s, v26.4s
+	WORD $0x4e3af508 // fmax v8.4s, v8.4s, v26.4s
+	WORD $0x4e3af529 // fmax v9.4s, v9.4s, v26.4s
+	WORD $0x4e3af54a // fmax v10.4s, v10.4s, v26.4s
+	WORD $0x4e3af56b // fmax v11.4s, v11.4s, v26.4s
+	WORD $0x4e3af58c // fmax v12.4s, v12.4s, v26.4s
+	WORD $0x4e3af5ad // fmax v13.4s, v13.4s, v26.4s
+	WORD $0x4e3af5ce // fmax v14.4s, v14.4s, v26.4s
+	WORD $0x4e3af5ef // fmax v15.4s, v15.4s, v26.4s
 loEnd:
 	TST $64, R14
 	BEQ hiEnd
 	ADD $124, R0, R15
 	VLD1R (R15), [V26.S4]
-	WORD $0x4ebaf400 // FMIN V26.S4, V0.S4, V0.S4
-	WORD $0x4ebaf421 // FMIN V26.S4, V1.S4, V1.S4
-	WORD $0x4ebaf442 // FMIN V26.S4, V2.S4, V2.S4
-	WORD $0x4ebaf463 // FMIN V26.S4, V3.S4, V3.S4
-	WORD $0x4ebaf484 // FMIN V26.S4, V4.S4, V4.S4
-	WORD $0x4ebaf4a5 // FMIN V26.S4, V5.S4, V5.S4
-	WORD $0x4ebaf4c6 // FMIN V26.S4, V6.S4, V6.S4
-	WORD $0x4ebaf4e7 // FMIN V26.S4, V7.S4, V7.S4
-	WORD $0x4ebaf508 // FMIN V26.S4, V8.S4, V8.S4
-	WORD $0x4ebaf529 // FMIN V26.S4, V9.S4, V9.S4
-	WORD $0x4ebaf54a // FMIN V26.S4, V10.S4, V10.S4
-	WORD $0x4ebaf56b // FMIN V26.S4, V11.S4, V11.S4
-	WORD $0x4ebaf58c // FMIN V26.S4, V12.S4, V12.S4
-	WORD $0x4ebaf5ad // FMIN V26.S4, V13.S4, V13.S4
-	WORD $0x4ebaf5ce // FMIN V26.S4, V14.S4, V14.S4
-	WORD $0x4ebaf5ef // FMIN V26.S4, V15.S4, V15.S4
+	WORD $0x4ebaf400 // fmin v0.4s, v0.4s, v26.4s
+	WORD $0x4ebaf421 // fmin v1.4s, v1.4s, v26.4s
+	WORD $0x4ebaf442 // fmin v2.4s, v2.4s, v26.4s
+	WORD $0x4ebaf463 // fmin v3.4s, v3.4s, v26.4s
+	WORD $0x4ebaf484 // fmin v4.4s, v4.4s, v26.4s
+	WORD $0x4ebaf4a5 // fmin v5.4s, v5.4s, v26.4s
+	WORD $0x4ebaf4c6 // fmin v6.4s, v6.4s, v26.4s
+	WORD $0x4ebaf4e7 // fmin v7.4s, v7.4s, v26.4s
+	WORD $0x4ebaf508 // fmin v8.4s, v8.4s, v26.4s
+	WORD $0x4ebaf529 // fmin v9.4s, v9.4s, v26.4s
+	WORD $0x4ebaf54a // fmin v10.4s, v10.4s, v26.4s
+	WORD $0x4ebaf56b // fmin v11.4s, v11.4s, v26.4s
+	WORD $0x4ebaf58c // fmin v12.4s, v12.4s, v26.4s
+	WORD $0x4ebaf5ad // fmin v13.4s, v13.4s, v26.4s
+	WORD $0x4ebaf5ce // fmin v14.4s, v14.4s, v26.4s
+	WORD $0x4ebaf5ef // fmin v15.4s, v15.4s, v26.4s
 hiEnd:
 	TST $128, R14
 	BEQ leakyEnd
 	ADD $128, R0, R15
 	VLD1R (R15), [V26.S4]
 	VEOR V28.B16, V28.B16, V28.B16
-	WORD $0x4ebcf41b // FMIN V28.S4, V0.S4, V27.S4
-	WORD $0x4e3cf400 // FMAX V28.S4, V0.S4, V0.S4
+	WORD $0x4ebcf41b // fmin v27.4s, v0.4s, v28.4s
+	WORD $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V0.S4
-	WORD $0x4ebcf43b // FMIN V28.S4, V1.S4, V27.S4
-	WORD $0x4e3cf421 // FMAX V28.S4, V1.S4, V1.S4
+	WORD $0x4ebcf43b // fmin v27.4s, v1.4s, v28.4s
+	WORD $0x4e3cf421 // fmax v1.4s, v1.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V1.S4
-	WORD $0x4ebcf45b // FMIN V28.S4, V2.S4, V27.S4
-	WORD $0x4e3cf442 // FMAX V28.S4, V2.S4, V2.S4
+	WORD $0x4ebcf45b // fmin v27.4s, v2.4s, v28.4s
+	WORD $0x4e3cf442 // fmax v2.4s, v2.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V2.S4
-	WORD $0x4ebcf47b // FMIN V28.S4, V3.S4, V27.S4
-	WORD $0x4e3cf463 // FMAX V28.S4, V3.S4, V3.S4
+	WORD $0x4ebcf47b // fmin v27.4s, v3.4s, v28.4s
+	WORD $0x4e3cf463 // fmax v3.4s, v3.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V3.S4
-	WORD $0x4ebcf49b // FMIN V28.S4, V4.S4, V27.S4
-	WORD $0x4e3cf484 // FMAX V28.S4, V4.S4, V4.S4
+	WORD $0x4ebcf49b // fmin v27.4s, v4.4s, v28.4s
+	WORD $0x4e3cf484 // fmax v4.4s, v4.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V4.S4
-	WORD $0x4ebcf4bb // FMIN V28.S4, V5.S4, V27.S4
-	WORD $0x4e3cf4a5 // FMAX V28.S4, V5.S4, V5.S4
+	WORD $0x4ebcf4bb // fmin v27.4s, v5.4s, v28.4s
+	WORD $0x4e3cf4a5 // fmax v5.4s, v5.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V5.S4
-	WORD $0x4ebcf4db // FMIN V28.S4, V6.S4, V27.S4
-	WORD $0x4e3cf4c6 // FMAX V28.S4, V6.S4, V6.S4
+	WORD $0x4ebcf4db // fmin v27.4s, v6.4s, v28.4s
+	WORD $0x4e3cf4c6 // fmax v6.4s, v6.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V6.S4
-	WORD $0x4ebcf4fb // FMIN V28.S4, V7.S4, V27.S4
-	WORD $0x4e3cf4e7 // FMAX V28.S4, V7.S4, V7.S4
+	WORD $0x4ebcf4fb // fmin v27.4s, v7.4s, v28.4s
+	WORD $0x4e3cf4e7 // fmax v7.4s, v7.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V7.S4
-	WORD $0x4ebcf51b // FMIN V28.S4, V8.S4, V27.S4
-	WORD $0x4e3cf508 // FMAX V28.S4, V8.S4, V8.S4
+	WORD $0x4ebcf51b // fmin v27.4s, v8.4s, v28.4s
+	WORD $0x4e3cf508 // fmax v8.4s, v8.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V8.S4
-	WORD $0x4ebcf53b // FMIN V28.S4, V9.S4, V27.S4
-	WORD $0x4e3cf529 // FMAX V28.S4, V9.S4, V9.S4
+	WORD $0x4ebcf53b // fmin v27.4s, v9.4s, v28.4s
+	WORD $0x4e3cf529 // fmax v9.4s, v9.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V9.S4
-	WORD $0x4ebcf55b // FMIN V28.S4, V10.S4, V27.S4
-	WORD $0x4e3cf54a // FMAX V28.S4, V10.S4, V10.S4
+	WORD $0x4ebcf55b // fmin v27.4s, v10.4s, v28.4s
+	WORD $0x4e3cf54a // fmax v10.4s, v10.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V10.S4
-	WORD $0x4ebcf57b // FMIN V28.S4, V11.S4, V27.S4
-	WORD $0x4e3cf56b // FMAX V28.S4, V11.S4, V11.S4
+	WORD $0x4ebcf57b // fmin v27.4s, v11.4s, v28.4s
+	WORD $0x4e3cf56b // fmax v11.4s, v11.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V11.S4
-	WORD $0x4ebcf59b // FMIN V28.S4, V12.S4, V27.S4
-	WORD $0x4e3cf58c // FMAX V28.S4, V12.S4, V12.S4
+	WORD $0x4ebcf59b // fmin v27.4s, v12.4s, v28.4s
+	WORD $0x4e3cf58c // fmax v12.4s, v12.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V12.S4
-	WORD $0x4ebcf5bb // FMIN V28.S4, V13.S4, V27.S4
-	WORD $0x4e3cf5ad // FMAX V28.S4, V13.S4, V13.S4
+	WORD $0x4ebcf5bb // fmin v27.4s, v13.4s, v28.4s
+	WORD $0x4e3cf5ad // fmax v13.4s, v13.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V13.S4
-	WORD $0x4ebcf5db // FMIN V28.S4, V14.S4, V27.S4
-	WORD $0x4e3cf5ce // FMAX V28.S4, V14.S4, V14.S4
+	WORD $0x4ebcf5db // fmin v27.4s, v14.4s, v28.4s
+	WORD $0x4e3cf5ce // fmax v14.4s, v14.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V14.S4
-	WORD $0x4ebcf5fb // FMIN V28.S4, V15.S4, V27.S4
-	WORD $0x4e3cf5ef // FMAX V28.S4, V15.S4, V15.S4
+	WORD $0x4ebcf5fb // fmin v27.4s, v15.4s, v28.4s
+	WORD $0x4e3cf5ef // fmax v15.4s, v15.4s, v28.4s
 	VFMLA V27.S4, V26.S4, V15.S4
 leakyEnd:
 	MOVD 48(R0), R15
@@ -1828,10 +1828,10 @@ leakyEnd:
 // func dotsNEON(to, rows, x *float32, stride, k uintptr, mask *int32)
 TEXT ·dotsNEON(SB), NOSPLIT, $0-48
 	MOVD to+0(FP), R0
-	MOVD rows+8(FP), R5
+	MOVD k+32(FP), R1
 	MOVD x+16(FP), R2
 	MOVD stride+24(FP), R3
-	MOVD k+32(FP), R1
+	MOVD rows+8(FP), R5
 	ADD R3, R5, R6
 	ADD R3, R6, R7
 	ADD R3, R7, R8
@@ -1862,14 +1862,14 @@ eight:
 	SUB $1, R17
 	CBNZ R17, eight
 rest:
-	WORD $0x4e21d400 // FADD V1.S4, V0.S4, V0.S4
-	WORD $0x4e23d442 // FADD V3.S4, V2.S4, V2.S4
-	WORD $0x4e25d484 // FADD V5.S4, V4.S4, V4.S4
-	WORD $0x4e27d4c6 // FADD V7.S4, V6.S4, V6.S4
-	WORD $0x6e22d400 // FADDP V2.S4, V0.S4, V0.S4
-	WORD $0x6e26d484 // FADDP V6.S4, V4.S4, V4.S4
-	WORD $0x6e24d400 // FADDP V4.S4, V0.S4, V0.S4
-	VST1 [V0.S4], (R0)
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	WORD $0x6e22d400 // faddp v0.4s, v0.4s, v2.4s
+	WORD $0x6e26d484 // faddp v4.4s, v4.4s, v6.4s
+	WORD $0x6e24d400 // faddp v0.4s, v0.4s, v4.4s
+	FMOVQ F0, 0(R0)
 	AND $7, R1
 	CBZ R1, done
 	FMOVS 0(R0), F0

@@ -2,28 +2,4 @@
 
 package vec
 
-import "testing"
-
-// atEachLevel runs a test once with each instruction set that this machine has.
-func atEachLevel(t *testing.T, f func(t *testing.T)) {
-	for l, name := range levels() {
-		t.Run(name, func(t *testing.T) {
-			level = l
-			defer func() { level = machineLevel }()
-			f(t)
-		})
-	}
-}
-
-// atEachLevelOf is atEachLevel for a benchmark.
-func atEachLevelOf(b *testing.B, f func(b *testing.B)) {
-	for l, name := range levels() {
-		b.Run(name, func(b *testing.B) {
-			level = l
-			defer func() { level = machineLevel }()
-			f(b)
-		})
-	}
-}
-
-func levels() []string { return []string{"plain", "AVX2", "AVX512"}[:machineLevel+1] }
+var levelNames = []string{"plain", "AVX2", "AVX512"}

@@ -10,18 +10,71 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// A machine is an instruction set that kernels are written for once: its methods
-// emit one operation on whole vectors of float32 and return a new register.
+// A machine is an instruction set that kernels are written for once.
 type machine struct {
+	instructions
 	name  string // what its functions' names end with
-	wide  bool   // 16 lanes and mask registers (AVX-512), or 8 lanes (AVX2)
+	wide  bool   // 16 lanes and mask registers (AVX-512)
 	lanes int
 }
 
 var (
-	avx2   = &machine{name: "AVX2", lanes: 8}
-	avx512 = &machine{name: "AVX512", wide: true, lanes: 16}
+	avx2   = &machine{name: "AVX2", lanes: 8, instructions: x86{}}
+	avx512 = &machine{name: "AVX512", wide: true, lanes: 16, instructions: x86{wide: true}}
 )
+
+// instructions emit one operation on whole vectors of float32, each lane by itself. The
+// result is in a new register, but for those that change their first operand.
+type instructions interface {
+	reg() Op
+	copy(a Op) Op
+	bcast(bits uint32) Op // a constant in every lane
+	zero(r Op)
+
+	add(a, b Op) Op
+	sub(a, b Op) Op
+	mul(a, b Op) Op
+	div(a, b Op) Op
+	mulAdd(a, b, c Op) Op // a*b + c, rounded once
+	sqrt(a Op) Op
+	abs(a Op) Op
+	neg(a Op) Op
+	// The larger, and the smaller, of a and b. Where b is no number it is the result;
+	// a is one.
+	max(a, b Op) Op
+	min(a, b Op) Op
+	// The same, and not a number where either is none.
+	maxNaN(a, b Op) Op
+	minNaN(a, b Op) Op
+	round(a Op, mode uint8) Op // 0 to nearest, halves to even; 1 down; 2 up
+
+	addInto(acc, v Op)
+	addTo(acc, a, b Op)                  // adds a*b
+	addToc(acc, a Op, c float64)         // adds a*c
+	times(acc, by Op, plus float64) Op   // acc*by + plus: one step of Horner's rule; acc may change
+	keepMax(acc, v Op)                   // the larger, and not a number where either is none
+	keepMin(acc, v Op)                   //
+	addc(a Op, f float64) Op             // constants in the place of b
+	mulc(a Op, f float64) Op             //
+	compare(predicate uint8, a, b Op) Op // a mask, by a predicate of VCMPPS
+	pick(mask, yes, no Op) Op            // yes where the mask is set
+
+	// Bits and integers.
+	and(a Op, bits uint32) Op
+	or(a Op, bits uint32) Op
+	flip(a Op, bits uint32) Op
+	orRegs(a, b Op) Op
+	addi(a Op, bits uint32) Op
+	subi(a Op, bits uint32) Op
+	subInts(a, b Op) Op
+	shl(a Op, n uint8) Op
+	sar(a Op, n uint8) Op
+	toInts(a Op) Op // to nearest, halves to even
+	toFloats(a Op) Op
+}
+
+// x86 are the instructions of AVX2, or of AVX-512.
+type x86 struct{ wide bool }
 
 // Predicates of VCMPPS.
 const (
@@ -34,7 +87,7 @@ const (
 
 func (m *machine) bytes() int { return 4 * m.lanes }
 
-func (m *machine) reg() Op {
+func (m x86) reg() Op {
 	if m.wide {
 		return ZMM()
 	}
@@ -60,8 +113,7 @@ func word(bits uint32) Mem {
 
 func f32(f float64) uint32 { return math.Float32bits(float32(f)) }
 
-// bcast puts a constant into every lane of a new register.
-func (m *machine) bcast(bits uint32) Op {
+func (m x86) bcast(bits uint32) Op {
 	r := m.reg()
 	if bits == 0 {
 		m.zero(r)
@@ -73,7 +125,7 @@ func (m *machine) bcast(bits uint32) Op {
 
 func (m *machine) num(f float64) Op { return m.bcast(f32(f)) }
 
-func (m *machine) zero(r Op) {
+func (m x86) zero(r Op) {
 	if m.wide {
 		VPXORD(r, r, r)
 	} else {
@@ -81,25 +133,22 @@ func (m *machine) zero(r Op) {
 	}
 }
 
-func (m *machine) copy(a Op) Op { r := m.reg(); VMOVAPS(a, r); return r }
+func (m x86) copy(a Op) Op { r := m.reg(); VMOVAPS(a, r); return r }
 
-func (m *machine) add(a, b Op) Op { r := m.reg(); VADDPS(b, a, r); return r }
-func (m *machine) sub(a, b Op) Op { r := m.reg(); VSUBPS(b, a, r); return r }
-func (m *machine) mul(a, b Op) Op { r := m.reg(); VMULPS(b, a, r); return r }
-func (m *machine) div(a, b Op) Op { r := m.reg(); VDIVPS(b, a, r); return r }
-func (m *machine) sqrt(a Op) Op   { r := m.reg(); VSQRTPS(a, r); return r }
+func (m x86) add(a, b Op) Op { r := m.reg(); VADDPS(b, a, r); return r }
+func (m x86) sub(a, b Op) Op { r := m.reg(); VSUBPS(b, a, r); return r }
+func (m x86) mul(a, b Op) Op { r := m.reg(); VMULPS(b, a, r); return r }
+func (m x86) div(a, b Op) Op { r := m.reg(); VDIVPS(b, a, r); return r }
+func (m x86) sqrt(a Op) Op   { r := m.reg(); VSQRTPS(a, r); return r }
 
-// max is the larger of a and b, and b when either is no number.
-func (m *machine) max(a, b Op) Op { r := m.reg(); VMAXPS(b, a, r); return r }
+func (m x86) max(a, b Op) Op { r := m.reg(); VMAXPS(b, a, r); return r }
 
-// min is the smaller of a and b, and b when either is no number.
-func (m *machine) min(a, b Op) Op { r := m.reg(); VMINPS(b, a, r); return r }
+func (m x86) min(a, b Op) Op { r := m.reg(); VMINPS(b, a, r); return r }
 
-// addTo adds a*b to acc.
-func (m *machine) addTo(acc, a, b Op) { VFMADD231PS(b, a, acc) }
+func (m x86) addInto(acc, v Op)  { VADDPS(v, acc, acc) }
+func (m x86) addTo(acc, a, b Op) { VFMADD231PS(b, a, acc) }
 
-// addToc adds a*c to acc, for a constant c.
-func (m *machine) addToc(acc, a Op, c float64) {
+func (m x86) addToc(acc, a Op, c float64) {
 	if m.wide {
 		VFMADD231PS_BCST(word(f32(c)), a, acc)
 	} else {
@@ -107,15 +156,14 @@ func (m *machine) addToc(acc, a Op, c float64) {
 	}
 }
 
-// mulAdd is a*b+c in a new register.
-func (m *machine) mulAdd(a, b, c Op) Op {
+func (m x86) mulAdd(a, b, c Op) Op {
 	r := m.copy(a)
 	VFMADD213PS(c, b, r)
 	return r
 }
 
 // withWord is one operation of two registers with a constant in the place of one.
-func (m *machine) withWord(bits uint32, a Op, plain, bcst func(...Op)) Op {
+func (m x86) withWord(bits uint32, a Op, plain, bcst func(...Op)) Op {
 	r := m.reg()
 	if m.wide {
 		bcst(word(bits), a, r)
@@ -125,34 +173,34 @@ func (m *machine) withWord(bits uint32, a Op, plain, bcst func(...Op)) Op {
 	return r
 }
 
-func (m *machine) addc(a Op, f float64) Op { return m.withWord(f32(f), a, VADDPS, VADDPS_BCST) }
-func (m *machine) mulc(a Op, f float64) Op { return m.withWord(f32(f), a, VMULPS, VMULPS_BCST) }
-func (m *machine) and(a Op, bits uint32) Op {
+func (m x86) addc(a Op, f float64) Op { return m.withWord(f32(f), a, VADDPS, VADDPS_BCST) }
+func (m x86) mulc(a Op, f float64) Op { return m.withWord(f32(f), a, VMULPS, VMULPS_BCST) }
+func (m x86) and(a Op, bits uint32) Op {
 	return m.withWord(bits, a, VANDPS, VANDPS_BCST)
 }
-func (m *machine) or(a Op, bits uint32) Op   { return m.withWord(bits, a, VORPS, VORPS_BCST) }
-func (m *machine) flip(a Op, bits uint32) Op { return m.withWord(bits, a, VXORPS, VXORPS_BCST) }
-func (m *machine) addi(a Op, bits uint32) Op { return m.withWord(bits, a, VPADDD, VPADDD_BCST) }
-func (m *machine) subi(a Op, bits uint32) Op { return m.withWord(bits, a, VPSUBD, VPSUBD_BCST) }
-func (m *machine) subInts(a, b Op) Op        { r := m.reg(); VPSUBD(b, a, r); return r }
-func (m *machine) shl(a Op, n uint8) Op      { r := m.reg(); VPSLLD(U8(n), a, r); return r }
-func (m *machine) sar(a Op, n uint8) Op      { r := m.reg(); VPSRAD(U8(n), a, r); return r }
-func (m *machine) toInts(a Op) Op            { r := m.reg(); VCVTPS2DQ(a, r); return r }
-func (m *machine) toFloats(a Op) Op          { r := m.reg(); VCVTDQ2PS(a, r); return r }
-func (m *machine) orRegs(a, b Op) Op         { r := m.reg(); VORPS(b, a, r); return r }
-func (m *machine) abs(a Op) Op               { return m.and(a, 0x7fffffff) }
-func (m *machine) neg(a Op) Op               { return m.flip(a, 0x80000000) }
-func (m *machine) signOf(a Op) Op            { return m.and(a, 0x80000000) }
-func (m *machine) withSign(a, sign Op) Op    { return m.orRegs(a, sign) }
-func (m *machine) clamp(a, low, high Op) Op  { return m.min(high, m.max(low, a)) }
+func (m x86) or(a Op, bits uint32) Op       { return m.withWord(bits, a, VORPS, VORPS_BCST) }
+func (m x86) flip(a Op, bits uint32) Op     { return m.withWord(bits, a, VXORPS, VXORPS_BCST) }
+func (m x86) addi(a Op, bits uint32) Op     { return m.withWord(bits, a, VPADDD, VPADDD_BCST) }
+func (m x86) subi(a Op, bits uint32) Op     { return m.withWord(bits, a, VPSUBD, VPSUBD_BCST) }
+func (m x86) subInts(a, b Op) Op            { r := m.reg(); VPSUBD(b, a, r); return r }
+func (m x86) shl(a Op, n uint8) Op          { r := m.reg(); VPSLLD(U8(n), a, r); return r }
+func (m x86) sar(a Op, n uint8) Op          { r := m.reg(); VPSRAD(U8(n), a, r); return r }
+func (m x86) toInts(a Op) Op                { r := m.reg(); VCVTPS2DQ(a, r); return r }
+func (m x86) toFloats(a Op) Op              { r := m.reg(); VCVTDQ2PS(a, r); return r }
+func (m x86) orRegs(a, b Op) Op             { r := m.reg(); VORPS(b, a, r); return r }
+func (m x86) abs(a Op) Op                   { return m.and(a, 0x7fffffff) }
+func (m x86) neg(a Op) Op                   { return m.flip(a, 0x80000000) }
+func (m *machine) signOf(a Op) Op           { return m.and(a, 0x80000000) }
+func (m *machine) withSign(a, sign Op) Op   { return m.orRegs(a, sign) }
+func (m *machine) clamp(a, low, high Op) Op { return m.min(high, m.max(low, a)) }
 
-// times replaces acc by acc*by plus a constant: one step of Horner's rule.
-func (m *machine) times(acc, by Op, plus float64) {
+func (m x86) times(acc, by Op, plus float64) Op {
 	if m.wide {
 		VFMADD213PS_BCST(word(f32(plus)), by, acc)
 	} else {
 		VFMADD213PS(word(f32(plus)), by, acc)
 	}
+	return acc
 }
 
 // poly is the polynomial in x whose coefficients begin with that of x^0.
@@ -160,13 +208,12 @@ func (m *machine) poly(x Op, coefficients ...float64) Op {
 	last := len(coefficients) - 1
 	r := m.num(coefficients[last])
 	for i := last - 1; i >= 0; i-- {
-		m.times(r, x, coefficients[i])
+		r = m.times(r, x, coefficients[i])
 	}
 	return r
 }
 
-// round rounds to an integer; the mode is VROUNDPS's: 0 nearest even, 1 floor, 2 ceil.
-func (m *machine) round(a Op, mode uint8) Op {
+func (m x86) round(a Op, mode uint8) Op {
 	r := m.reg()
 	if m.wide {
 		VRNDSCALEPS(U8(mode|8), a, r)
@@ -176,8 +223,7 @@ func (m *machine) round(a Op, mode uint8) Op {
 	return r
 }
 
-// compare is the mask of lanes where the predicate holds of a and b.
-func (m *machine) compare(predicate uint8, a, b Op) Op {
+func (m x86) compare(predicate uint8, a, b Op) Op {
 	var k Op
 	if m.wide {
 		k = K()
@@ -188,8 +234,7 @@ func (m *machine) compare(predicate uint8, a, b Op) Op {
 	return k
 }
 
-// pick takes yes in the lanes of the mask, and no in the others.
-func (m *machine) pick(mask, yes, no Op) Op {
+func (m x86) pick(mask, yes, no Op) Op {
 	r := m.reg()
 	if m.wide {
 		VBLENDMPS(yes, no, mask, r)
@@ -197,6 +242,23 @@ func (m *machine) pick(mask, yes, no Op) Op {
 		VBLENDVPS(mask, yes, no, r)
 	}
 	return r
+}
+
+func (m x86) maxNaN(a, b Op) Op { return m.pick(m.compare(cmpUnord, a, a), a, m.max(a, b)) }
+func (m x86) minNaN(a, b Op) Op { return m.pick(m.compare(cmpUnord, a, a), a, m.min(a, b)) }
+
+func (m x86) keepMax(acc, v Op) { m.keep(acc, v, VMAXPS) }
+func (m x86) keepMin(acc, v Op) { m.keep(acc, v, VMINPS) }
+
+func (m x86) keep(acc, v Op, pick func(...Op)) {
+	// The instruction keeps acc when either is no number.
+	nan := m.compare(cmpUnord, v, v)
+	pick(acc, v, acc)
+	if m.wide {
+		VMOVAPS(v, nan, acc)
+	} else {
+		VBLENDVPS(nan, v, acc, acc)
+	}
 }
 
 // fold combines all lanes of acc, so that each lane of acc holds the result.

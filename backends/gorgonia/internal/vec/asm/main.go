@@ -9,8 +9,10 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	. "github.com/mmcloughlin/avo/build"
+	"github.com/wasinn/wasinn/backends/gorgonia/internal/neon"
 )
 
 func main() {
@@ -34,6 +36,15 @@ func main() {
 		emitTranspose8x8()
 		write(*amd64, dispatchAMD64())
 		write(*other, dispatchOther())
+		writeNEON("../vec", "vec", dispatchARM64(), func(file *neon.File) {
+			for _, o := range ops {
+				o.emitNEON(file)
+			}
+			for _, c := range conversions {
+				c.emitNEON(file)
+			}
+			emitTransposeTilesNEON(file)
+		})
 	case "conv":
 		emitConv()
 		emitDepthwise()
@@ -43,6 +54,15 @@ func main() {
 		os.Exit(1)
 	}
 	Generate()
+}
+
+// writeNEON writes what arm64 has: the assembly, its declarations and the choice.
+func writeNEON(path, pkg, dispatch string, emit func(file *neon.File)) {
+	file := neon.NewFile(pkg, "command: go generate")
+	emit(file)
+	write(path+"_arm64.s", string(file.Assembly()))
+	write(path+"_arm64.go", string(file.Stubs()))
+	write(filepath.Join(filepath.Dir(path), "dispatch_arm64.go"), dispatch)
 }
 
 func write(path, text string) {

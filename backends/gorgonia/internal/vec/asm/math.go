@@ -174,6 +174,5 @@ func (m *machine) log1p(e Op) Op {
 	s := m.div(e, m.addc(e, 2))
 	ss := m.mul(s, s)
 	p := m.poly(ss, log1pCoefficients...)
-	m.times(p, ss, 2)
-	return m.mul(p, s)
+	return m.mul(m.times(p, ss, 2), s)
 }

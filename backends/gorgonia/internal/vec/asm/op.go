@@ -180,34 +180,35 @@ func (o *op) emit(m *machine) {
 	RET()
 }
 
+// call is the Go text that calls the op's version for a machine, and says so.
+func (o *op) call(m *machine) string {
+	var a []string
+	for _, r := range o.rows() {
+		a = append(a, "unsafe.SliceData("+r+")")
+	}
+	a = append(a, "len("+o.rows()[0]+")")
+	a = append(a, o.args...)
+	c := o.name + m.name + "(" + strings.Join(a, ", ") + ")"
+	if o.reduce {
+		return "return " + c + ", true"
+	}
+	return c + "\n\t\treturn true"
+}
+
 // dispatchAMD64 is the Go text that picks a version of each op by the level.
 func dispatchAMD64() string {
 	var b strings.Builder
 	b.WriteString(header("!purego"))
 	for _, o := range ops {
 		o.describe(&b)
-		rows := o.rows()
-		call := func(m *machine) string {
-			var a []string
-			for _, r := range rows {
-				a = append(a, "unsafe.SliceData("+r+")")
-			}
-			a = append(a, "len("+rows[0]+")")
-			a = append(a, o.args...)
-			c := o.name + m.name + "(" + strings.Join(a, ", ") + ")"
-			if o.reduce {
-				return "return " + c + ", true"
-			}
-			return c + "\n\t\treturn true"
-		}
 		no := "return false"
 		if o.reduce {
 			no = "return 0, false"
 		}
 		if o.narrow {
-			fmt.Fprintf(&b, " {\n\tif level >= levelAVX2 {\n\t\t%s\n\t}\n\t%s\n}\n", call(avx2), no)
+			fmt.Fprintf(&b, " {\n\tif level >= levelAVX2 {\n\t\t%s\n\t}\n\t%s\n}\n", o.call(avx2), no)
 		} else {
-			fmt.Fprintf(&b, " {\n\tswitch level {\n\tcase levelAVX512:\n\t\t%s\n\tcase levelAVX2:\n\t\t%s\n\t}\n\t%s\n}\n", call(avx512), call(avx2), no)
+			fmt.Fprintf(&b, " {\n\tswitch level {\n\tcase levelAVX512:\n\t\t%s\n\tcase levelAVX2:\n\t\t%s\n\t}\n\t%s\n}\n", o.call(avx512), o.call(avx2), no)
 		}
 	}
 	return strings.Replace(b.String(), "package vec\n", "package vec\n\nimport \"unsafe\"\n", 1)
@@ -216,7 +217,7 @@ func dispatchAMD64() string {
 // dispatchOther is the same for machines without assembly: each name says no.
 func dispatchOther() string {
 	var b strings.Builder
-	b.WriteString(header("!amd64 || purego"))
+	b.WriteString(header("!(amd64 || arm64) || purego"))
 	for _, o := range ops {
 		o.describe(&b)
 		if o.reduce {

@@ -4,18 +4,17 @@ import (
 	"math"
 	"strings"
 
-	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 )
 
 // ops are all functions over rows of float32 that have assembly.
 var ops = []*op{
-	binary("add", (*machine).add),
-	binary("sub", (*machine).sub),
-	binary("mul", (*machine).mul),
-	binary("div", (*machine).div),
-	binary("max", (*machine).maxNaN),
-	binary("min", (*machine).minNaN),
+	binary("add", func(m *machine, a, b Op) Op { return m.add(a, b) }),
+	binary("sub", func(m *machine, a, b Op) Op { return m.sub(a, b) }),
+	binary("mul", func(m *machine, a, b Op) Op { return m.mul(a, b) }),
+	binary("div", func(m *machine, a, b Op) Op { return m.div(a, b) }),
+	binary("max", func(m *machine, a, b Op) Op { return m.maxNaN(a, b) }),
+	binary("min", func(m *machine, a, b Op) Op { return m.minNaN(a, b) }),
 	binary("prelu", func(m *machine, x, slope Op) Op {
 		return m.pick(m.compare(cmpLT, x, m.num(0)), m.mul(x, slope), x)
 	}),
@@ -116,13 +115,13 @@ var ops = []*op{
 		}
 	}),
 
-	fusedSum("sum", []string{"x"}, func(m *machine, acc Op, in []Op) { VADDPS(in[0], acc, acc) }),
+	fusedSum("sum", []string{"x"}, func(m *machine, acc Op, in []Op) { m.addInto(acc, in[0]) }),
 	fusedSum("sumSquares", []string{"x"}, func(m *machine, acc Op, in []Op) { m.addTo(acc, in[0], in[0]) }),
-	fusedSum("sumAbs", []string{"x"}, func(m *machine, acc Op, in []Op) { VADDPS(m.abs(in[0]), acc, acc) }),
+	fusedSum("sumAbs", []string{"x"}, func(m *machine, acc Op, in []Op) { m.addInto(acc, m.abs(in[0])) }),
 	fusedSum("dot", []string{"a", "b"}, func(m *machine, acc Op, in []Op) { m.addTo(acc, in[0], in[1]) }),
 	{name: "sumSquaredDiff", ins: []string{"x"}, args: []string{"mean"}, reduce: true, unroll: 4,
 		kernel: func(m *machine, a []Op) kernel {
-			return kernel{sum: &reduction{combine: addInto, value: func(in []Op, _ Op) Op {
+			return kernel{sum: &reduction{combine: m.addInto, value: func(in []Op, _ Op) Op {
 				d := m.sub(in[0], a[0])
 				return m.mul(d, d)
 			}}}
@@ -130,7 +129,7 @@ var ops = []*op{
 	{name: "sumExp", ins: []string{"x"}, args: []string{"top"}, reduce: true, unroll: 2,
 		kernel: func(m *machine, a []Op) kernel {
 			exp := newExponential(m)
-			return kernel{sum: &reduction{combine: addInto, value: func(in []Op, _ Op) Op {
+			return kernel{sum: &reduction{combine: m.addInto, value: func(in []Op, _ Op) Op {
 				return exp.of(m.sub(in[0], a[0]))
 			}}}
 		}},
@@ -139,11 +138,11 @@ var ops = []*op{
 			exp := newExponential(m)
 			return kernel{
 				out: func(in []Op) Op { return exp.of(m.sub(in[0], a[0])) },
-				sum: &reduction{combine: addInto, value: func(_ []Op, out Op) Op { return out }},
+				sum: &reduction{combine: m.addInto, value: func(_ []Op, out Op) Op { return out }},
 			}
 		}},
-	extreme("maxOf", math.Inf(-1), VMAXPS),
-	extreme("minOf", math.Inf(1), VMINPS),
+	extreme("maxOf", math.Inf(-1), func(m *machine, acc, v Op) { m.keepMax(acc, v) }),
+	extreme("minOf", math.Inf(1), func(m *machine, acc, v Op) { m.keepMin(acc, v) }),
 }
 
 func binary(name string, f func(m *machine, a, b Op) Op) *op {
@@ -173,40 +172,19 @@ func costly(name, args string, f func(m *machine, args []Op) func(x Op) Op) *op 
 // fusedSum is a sum in which zero changes nothing.
 func fusedSum(name string, ins []string, f func(m *machine, acc Op, in []Op)) *op {
 	return &op{name: name, ins: ins, reduce: true, unroll: 4, kernel: func(m *machine, _ []Op) kernel {
-		return kernel{sum: &reduction{combine: addInto, fused: func(acc Op, in []Op) { f(m, acc, in) }}}
+		return kernel{sum: &reduction{combine: m.addInto, fused: func(acc Op, in []Op) { f(m, acc, in) }}}
 	}}
 }
 
-func addInto(acc, v Op) { VADDPS(v, acc, acc) }
-
 // extreme is the largest or smallest of a row; one that is no number wins.
-func extreme(name string, neutral float64, pick func(...Op)) *op {
+func extreme(name string, neutral float64, keep func(m *machine, acc, v Op)) *op {
 	return &op{name: name, ins: []string{"x"}, reduce: true, unroll: 4, kernel: func(m *machine, _ []Op) kernel {
 		return kernel{sum: &reduction{
 			neutral: f32(neutral),
 			value:   func(in []Op, _ Op) Op { return in[0] },
-			combine: func(acc, v Op) {
-				// The instruction keeps acc when either is no number.
-				nan := m.compare(cmpUnord, v, v)
-				pick(acc, v, acc)
-				if m.wide {
-					VMOVAPS(v, nan, acc)
-				} else {
-					VBLENDVPS(nan, v, acc, acc)
-				}
-			},
+			combine: func(acc, v Op) { keep(m, acc, v) },
 		}}
 	}}
-}
-
-// maxNaN is the larger, and not a number when either is none.
-func (m *machine) maxNaN(a, b Op) Op {
-	return m.pick(m.compare(cmpUnord, a, a), a, m.max(a, b))
-}
-
-// minNaN is the smaller, and not a number when either is none.
-func (m *machine) minNaN(a, b Op) Op {
-	return m.pick(m.compare(cmpUnord, a, a), a, m.min(a, b))
 }
 
 func (m *machine) hardSigmoid(x, alpha, beta Op) Op {

@@ -1,0 +1,5 @@
+//go:build !purego
+
+package vec
+
+var levelNames = []string{"plain", "NEON"}
