@@ -153,12 +153,12 @@ func (c *cursor) valType() {
 }
 
 // blockType steps over a block type: a value type, a type index or nothing.
-func (c *cursor) blockType() {
+func (c *cursor) blockType() int64 {
 	if c.err == nil && c.pos < len(c.data) && (c.data[c.pos] == 0x63 || c.data[c.pos] == 0x64) {
 		c.valType()
-		return
+		return -1
 	}
-	c.s33()
+	return c.s33()
 }
 
 func (c *cursor) limits() {

@@ -64,6 +64,8 @@ type instructionWriter struct {
 	pay   []byte // makes sure that turns are paid for
 	count []byte // counts a turn; 1 when it is not paid for
 	calls bool   // whether a call was seen
+	// locals is how many the function has by itself.
+	locals uint64
 	// loops is, for every block that is open, how many loops are among it and
 	// the blocks around it.
 	loops []uint32
@@ -113,7 +115,7 @@ func (w *instructionWriter) run(c *cursor, out []byte) []byte {
 		op := c.byte()
 		switch op {
 		case opBlock, opLoop, opIf:
-			c.blockType()
+			w.blockType(c)
 			out = w.open(c, op, start, out)
 			continue
 		case opEnd:
@@ -135,9 +137,13 @@ func (w *instructionWriter) run(c *cursor, out []byte) []byte {
 			w.calls = w.calls || op != opRefFunc
 			out = appendU32(append(out, op), w.function(index))
 			continue
+		case opLocalGet, opLocalSet, opLocalTee:
+			w.own(c, "local", w.locals)
+		case opGlobalGet, opGlobalSet:
+			w.own(c, "global", w.globalCount())
 		case opCallIndirect, opReturnCallIndirect:
 			w.calls = true
-			c.u32()
+			w.own(c, "type", uint64(len(w.params)))
 			c.u32()
 		case opCallRef, opReturnCallRef:
 			w.calls = true
@@ -153,10 +159,18 @@ func (w *instructionWriter) run(c *cursor, out []byte) []byte {
 	return out
 }
 
+// blockType reads the type of a block.
+func (w *instructionWriter) blockType(c *cursor) {
+	at := c.pos
+	if t := c.blockType(); t >= 0 {
+		w.within(c, at, "type", uint64(t), uint64(len(w.params)))
+	}
+}
+
 // immediates skips what follows an opcode that is copied as it is.
 func (w *instructionWriter) immediates(c *cursor, op byte) {
 	switch {
-	case op >= opLocalGet && op <= opTableSet:
+	case op == opTableGet, op == opTableSet:
 		c.u32()
 	case op == opSelectTyped:
 		for range c.count(1) {

@@ -221,7 +221,7 @@ func (rw *rewriter) imports(c *cursor, out []byte) ([]byte, error) {
 		desc := c.pos
 		switch kind := c.byte(); kind {
 		case 0:
-			c.u32()
+			rw.own(c, "type", uint64(len(rw.params)))
 			rw.importedFuncs++
 		case 1:
 			c.tableType()
@@ -233,7 +233,7 @@ func (rw *rewriter) imports(c *cursor, out []byte) ([]byte, error) {
 			rw.importedGlobals++
 		case 4:
 			c.byte()
-			c.u32()
+			rw.own(c, "type", uint64(len(rw.params)))
 		default:
 			c.fail(desc, "import kind %#x: expected 0 to 4", kind)
 		}
@@ -254,10 +254,31 @@ func (rw *rewriter) imports(c *cursor, out []byte) ([]byte, error) {
 	return out, nil
 }
 
+// own reads the index of something that the module has by itself: without the
+// check, the next index behind the last would reach what Rewrite adds, such as
+// the fuel.
+func (rw *rewriter) own(c *cursor, what string, count uint64) uint32 {
+	at := c.pos
+	index := c.u32()
+	rw.within(c, at, what, uint64(index), count)
+	return index
+}
+
+func (rw *rewriter) within(c *cursor, at int, what string, index, count uint64) {
+	if index >= count {
+		c.fail(at, "%s %d of %d", what, index, count)
+	}
+}
+
+// globalCount is how many globals the module has, as far as they are read.
+func (rw *rewriter) globalCount() uint64 {
+	return uint64(rw.importedGlobals) + uint64(rw.definedGlobals)
+}
+
 func (rw *rewriter) functionTypes(c *cursor, out []byte) ([]byte, error) {
 	start := c.pos
 	for range c.count(1) {
-		rw.functions = append(rw.functions, c.u32())
+		rw.functions = append(rw.functions, rw.own(c, "type", uint64(len(rw.params))))
 	}
 	return append(out, c.data[start:c.pos]...), c.err
 }
@@ -331,6 +352,10 @@ func (rw *rewriter) exports(c *cursor, out []byte) ([]byte, error) {
 		c.name()
 		kind := c.byte()
 		out = append(out, c.data[start:c.pos]...)
+		if kind == 3 {
+			out = appendU32(out, rw.own(c, "global", rw.globalCount()))
+			continue
+		}
 		index := c.u32()
 		if kind == 0 {
 			index = rw.function(index)
@@ -477,7 +502,7 @@ func (rw *rewriter) body(f *cursor, index uint32, head, code []byte) (newHead, n
 	}
 	head = append(appendU32(head, groups+1), declared...)
 	head = append(head, 1, 0x7f)
-	w := instructionWriter{rewriter: rw, pay: rw.pay(uint32(locals)), count: countTurn(uint32(locals)), loops: rw.blocks}
+	w := instructionWriter{rewriter: rw, pay: rw.pay(uint32(locals)), count: countTurn(uint32(locals)), loops: rw.blocks, locals: locals}
 	code = w.run(f, code)
 	rw.blocks = w.loops
 	if f.err == nil && f.pos != len(f.data) {

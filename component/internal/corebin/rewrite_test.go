@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/tetratelabs/wazero"
@@ -286,6 +287,51 @@ func BenchmarkTick(b *testing.B) {
 					}
 				}
 			})
+		}
+	}
+}
+
+// TestGuestsDoNotReachWhatIsAdded has modules that name, by the next index
+// behind their last, the fuel, the count of turns or the tick's type.
+func TestGuestsDoNotReachWhatIsAdded(t *testing.T) {
+	i32 := byte(0x7f)
+	with := func(export []byte, code ...byte) []byte {
+		return module(
+			section(sectionType, vec([]byte{0x60, 1, i32, 0})...),
+			section(sectionFunction, vec([]byte{0})...),
+			section(sectionTable, vec([]byte{0x70, 0, 1})...),
+			section(sectionGlobal, vec([]byte{i32, 1, opI32Const, 0, opEnd})...),
+			section(sectionExport, vec(export)...),
+			section(sectionCode, vec(body([]byte{1, 1, i32}, append(code, opEnd)...))...))
+	}
+	const drop = 0x1a
+	f := append(name("f"), 0, 0)
+	for _, c := range []struct {
+		name, want string // what refuses it; empty when it is valid
+		wasm       []byte
+	}{
+		{"the last local, global and type", "", with(append(name("g"), 3, 0),
+			opLocalGet, 1, opGlobalSet, 0, opI32Const, 0, opI32Const, 0, opCallIndirect, 0, 0)},
+		{"a local behind the last", "local 2 of 2", with(f, opLocalGet, 2, drop)},
+		{"a local behind the last is set", "local 2 of 2", with(f, opI32Const, 1, opLocalSet, 2)},
+		{"a local behind the last is set and left", "local 2 of 2", with(f, opI32Const, 1, opLocalTee, 2, drop)},
+		{"a global behind the last", "global 1 of 1", with(f, opGlobalGet, 1, drop)},
+		{"a global behind the last is set", "global 1 of 1", with(f, opI32Const, 1, opGlobalSet, 1)},
+		{"a global behind the last is exported", "global 1 of 1", with(append(name("g"), 3, 1))},
+		{"a type behind the last is called", "type 1 of 1", with(f, opI32Const, 0, opCallIndirect, 1, 0, drop)},
+		{"a type behind the last is a block's", "type 1 of 1", with(f, opBlock, 1, opI32Const, 0, opEnd, drop)},
+		{"a type behind the last is a function's", "type 1 of 1", module(
+			section(sectionType, vec([]byte{0x60, 0, 0})...), section(sectionFunction, vec([]byte{1})...),
+			section(sectionCode, vec(body([]byte{0}, opI32Const, 0, opEnd))...))},
+		{"a type behind the last is an import's", "type 1 of 1", module(
+			section(sectionType, vec([]byte{0x60, 0, 0})...),
+			section(sectionImport, vec(slices.Concat(name("env"), name("f"), []byte{0, 1}))...))},
+		{"a global behind the last is an offset", "global 0 of 0", module(
+			section(sectionMemory, vec([]byte{0, 1})...), section(sectionData, vec([]byte{0, opGlobalGet, 0, opEnd, 0})...))},
+	} {
+		_, err := Rewrite(c.wasm, RewriteOptions{Tick: &ImportName{"env", "tick"}})
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.want)
 		}
 	}
 }
