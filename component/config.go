@@ -86,9 +86,9 @@ func (c Config) WithEngine(e Engine) Config { c.engine = e; return c }
 func (c Config) WithCacheDir(dir string) Config { c.cacheDir = dir; return c }
 
 // WithMemoryLimit sets the most bytes of linear memory that an instance may
-// have, all its memories together, rounded down to whole pages of 64 KiB; at
-// most 4 GiB less one page. A component that asks for more from the start is
-// refused; beyond it memory.grow fails, which the guest sees.
+// have, all its memories together, rounded down to whole pages of 64 KiB; no
+// memory has more than 4 GiB less one page. A component that asks for more from
+// the start is refused; beyond it memory.grow fails, which the guest sees.
 func (c Config) WithMemoryLimit(bytes uint64) Config { c.memoryLimit = bytes; return c }
 
 // WithTableLimit sets the most table elements that an instance may have. Each

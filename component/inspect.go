@@ -51,7 +51,7 @@ func Inspect(wasm []byte, stage Stage) (string, error) {
 	case StageWIT:
 		p.world(valid.Type)
 	case StagePlan:
-		plan, err := link.Build(valid, link.Limits{Steps: DefaultPlanLimit, CoreInstances: DefaultCoreInstanceLimit})
+		plan, err := link.Build(valid, link.Limits{Steps: DefaultPlanLimit, CoreInstances: DefaultCoreInstanceLimit}, nil)
 		if err != nil {
 			return "", err
 		}

@@ -16,6 +16,7 @@ import (
 // Instance is a component instance. It is for one goroutine at a time.
 type Instance struct {
 	component *Component
+	linked    *linked
 	store     *Store
 	running   *instantiate.Instance
 	funcs     map[string]*Func
@@ -40,7 +41,7 @@ func (i *Instance) Func(name string) (*Func, error) {
 	if f, ok := i.funcs[name]; ok {
 		return f, nil
 	}
-	e, err := find(i.component.plan.Exports, name)
+	e, err := find(i.linked.bound.Exports, name)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package component
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -58,10 +59,6 @@ func (rt *Runtime) Compile(ctx context.Context, wasm []byte, opts ...CompileOpti
 	if err != nil {
 		return nil, err
 	}
-	plan, err := link.Build(valid, link.Limits{Steps: rt.cfg.planLimit, CoreInstances: rt.cfg.coreInstances})
-	if err != nil {
-		return nil, err
-	}
 	var progress func(done, total int)
 	if o.progress != nil {
 		start := time.Now()
@@ -69,30 +66,53 @@ func (rt *Runtime) Compile(ctx context.Context, wasm []byte, opts ...CompileOpti
 			o.progress(Progress{Done: done, Total: total, Elapsed: time.Since(start)})
 		}
 	}
-	program, err := instantiate.Compile(ctx, rt.engine, plan, rt.cfg.tableLimit, progress)
+	plan, program, err := rt.build(ctx, valid, nil, progress)
 	if err != nil {
 		return nil, err
 	}
-	return &Component{rt: rt, typ: valid.Type, plan: plan, program: program}, nil
+	if !plan.NeedsModules {
+		valid = &validate.Component{Type: valid.Type} // the definitions are not needed again
+	}
+	return &Component{rt: rt, valid: valid, plan: plan, program: program}, nil
+}
+
+// build plans a component and compiles its core modules; modules stand for
+// those that it imports, nil while they are not known.
+func (rt *Runtime) build(ctx context.Context, c *validate.Component, modules []*decode.CoreModule, progress func(done, total int)) (*link.Plan, *instantiate.Program, error) {
+	plan, err := link.Build(c, link.Limits{Steps: rt.cfg.planLimit, CoreInstances: rt.cfg.coreInstances}, modules)
+	if err != nil {
+		return nil, nil, err
+	}
+	program, err := instantiate.Compile(ctx, rt.engine, plan, rt.cfg.tableLimit, progress)
+	return plan, program, err
 }
 
 // Component is a compiled component. It is immutable and safe for concurrent use.
 type Component struct {
 	rt      *Runtime
-	typ     *types.Component
+	valid   *validate.Component
 	plan    *link.Plan
 	program *instantiate.Program
-	bound   sync.Map // *Linker -> *link.Bound
+	bound   sync.Map // *Linker -> *linked
 }
 
 // Type returns the component's type: its imports and exports in order.
-func (c *Component) Type() *types.Component { return c.typ }
+func (c *Component) Type() *types.Component { return c.valid.Type }
 
 // Imports returns what the component imports, in order.
-func (c *Component) Imports() []types.Extern { return c.typ.Imports }
+func (c *Component) Imports() []types.Extern { return c.valid.Type.Imports }
 
 // Exports returns what the component exports, in order.
-func (c *Component) Exports() []types.Extern { return c.typ.Exports }
+func (c *Component) Exports() []types.Extern { return c.valid.Type.Exports }
 
 // Close frees the compiled code. No instance of it may be alive.
-func (c *Component) Close(ctx context.Context) error { return c.program.Close(ctx) }
+func (c *Component) Close(ctx context.Context) error {
+	errs := []error{c.program.Close(ctx)}
+	c.bound.Range(func(_, to any) bool {
+		if p := to.(*linked).program; p != c.program {
+			errs = append(errs, p.Close(ctx))
+		}
+		return true
+	})
+	return errors.Join(errs...)
+}

@@ -34,12 +34,14 @@ type outcome struct {
 type engineOptions struct {
 	engine  string
 	host    bool
+	memory  uint64
 	timeout time.Duration
 }
 
 func (o *engineOptions) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.engine, "engine", component.EngineCompiler.String(), "wazero's engine: compiler or interpreter")
 	cmd.Flags().BoolVar(&o.host, "host", false, "define what wasmtime's own suite imports (instance host)")
+	cmd.Flags().Uint64Var(&o.memory, "memory", 16<<30, "the most bytes that the memories of one instance may have together")
 	cmd.Flags().DurationVar(&o.timeout, "timeout", 10*time.Second, "the longest that one command may run")
 }
 
@@ -77,7 +79,7 @@ func work(ctx context.Context, out io.Writer, o engineOptions, path string, leav
 	if err != nil {
 		return err
 	}
-	rt, err := component.NewRuntime(ctx, component.NewConfig().WithEngine(engine))
+	rt, err := component.NewRuntime(ctx, component.NewConfig().WithEngine(engine).WithMemoryLimit(o.memory))
 	if err != nil {
 		return err
 	}
@@ -158,7 +160,7 @@ func isolated(ctx context.Context, o engineOptions, path string, commands int) (
 
 // worker is what runs one script without the commands that are left out.
 func (o engineOptions) worker(path string, leaveOut map[int]string) worker {
-	args := []string{"wast-worker", "--engine", o.engine, "--timeout", o.timeout.String(), fmt.Sprintf("--host=%t", o.host)}
+	args := []string{"wast-worker", "--engine", o.engine, "--timeout", o.timeout.String(), fmt.Sprintf("--host=%t", o.host), fmt.Sprintf("--memory=%d", o.memory)}
 	for i := range leaveOut {
 		args = append(args, "--leave-out", strconv.Itoa(i))
 	}

@@ -11,10 +11,8 @@ import (
 )
 
 // DefineHost defines what wasmtime's own component test-suite imports of its
-// runner: the function host-return-two, and the instance host with functions
-// and resource types. What is not here is what a [component.Linker] does not
-// hold (the instance host.nested and the module host.simple-module) and async
-// functions.
+// runner: the function host-return-two, and the instance host with functions,
+// resource types, a core module and an instance. Async functions are not here.
 //
 // Call it for every script: the counts of dropped resources are of one linker.
 //
@@ -25,12 +23,22 @@ func DefineHost(l *component.Linker) error {
 		hostFunc(l, "", "host-return-two", abi.None, abi.U32, constant(2)),
 		hostFunc(l, hostInstance, "return-three", abi.None, abi.U32, constant(3)),
 		hostFunc(l, hostInstance, "return-hi", abi.None, abi.String, func(*abi.Call, abi.Unit) (string, error) { return "hi", nil }),
+		hostFunc(l, hostInstance+"#nested", "return-four", abi.None, abi.U32, constant(4)),
+		l.DefineModule(hostInstance, "simple-module", simpleModule),
 		l.DefineResource(hostInstance, "resource1", h.one.ResourceType()),
 		l.DefineResource(hostInstance, "resource1-again", h.one.ResourceType()),
 		l.DefineResource(hostInstance, "resource2", &abi.ResourceType{Type: &types.Resource{Name: "resource2"}}),
 		h.defineMethods(l),
 	)
 }
+
+// simpleModule exports the global g, 100, and the function f, which returns 101.
+var simpleModule = []byte("\x00asm\x01\x00\x00\x00" +
+	"\x01\x05\x01\x60\x00\x01\x7f" + // type 0: () -> i32
+	"\x03\x02\x01\x00" + // function 0 is of type 0
+	"\x06\x07\x01\x7f\x00\x41\xe4\x00\x0b" + // global 0: i32.const 100
+	"\x07\x09\x02\x01g\x03\x00\x01f\x00\x00" + // exports
+	"\x0a\x07\x01\x05\x00\x41\xe5\x00\x0b") // i32.const 101
 
 // hostInstance is the name of the instance that scripts import.
 const hostInstance = "host"
@@ -72,13 +80,14 @@ type hostArgs struct {
 
 func (h *host) defineMethods(l *component.Linker) error {
 	own, borrow := h.one.Own(), h.one.Borrow()
-	self := func(name string, c abi.Codec[*number]) abi.Field[hostArgs] {
-		return abi.FieldOf(name, c, func(a *hostArgs) **number { return &a.Self })
+	// The parameters have no names: wasmtime compares none, and its scripts vary.
+	self := func(c abi.Codec[*number]) abi.Field[hostArgs] {
+		return abi.FieldOf("", c, func(a *hostArgs) **number { return &a.Self })
 	}
 	other := func(c abi.Codec[*number]) abi.Field[hostArgs] {
-		return abi.FieldOf("b", c, func(a *hostArgs) **number { return &a.Other })
+		return abi.FieldOf("", c, func(a *hostArgs) **number { return &a.Other })
 	}
-	rep := abi.FieldOf("rep", abi.U32, func(a *hostArgs) *uint32 { return &a.Rep })
+	rep := abi.FieldOf("", abi.U32, func(a *hostArgs) *uint32 { return &a.Rep })
 	construct := func(_ *abi.Call, a hostArgs) (*number, error) { return &number{h, a.Rep}, nil }
 	count := func(n *uint32) func(*abi.Call, abi.Unit) (uint32, error) {
 		return func(*abi.Call, abi.Unit) (uint32, error) { return *n, nil }
@@ -86,12 +95,12 @@ func (h *host) defineMethods(l *component.Linker) error {
 	take := func(*abi.Call, hostArgs) (abi.Unit, error) { return abi.Unit{}, nil }
 	return errors.Join(
 		hostFunc(l, hostInstance, "[constructor]resource1", abi.Params(rep), own, construct),
-		hostFunc(l, hostInstance, "[static]resource1.assert", abi.Params(self("r", own), rep), abi.None, expectRep),
+		hostFunc(l, hostInstance, "[static]resource1.assert", abi.Params(self(own), rep), abi.None, expectRep),
 		hostFunc(l, hostInstance, "[static]resource1.last-drop", abi.None, abi.U32, count(&h.lastDrop)),
 		hostFunc(l, hostInstance, "[static]resource1.drops", abi.None, abi.U32, count(&h.drops)),
-		hostFunc(l, hostInstance, "[method]resource1.simple", abi.Params(self("self", borrow), rep), abi.None, expectRep),
-		hostFunc(l, hostInstance, "[method]resource1.take-borrow", abi.Params(self("self", borrow), other(borrow)), abi.None, take),
-		hostFunc(l, hostInstance, "[method]resource1.take-own", abi.Params(self("self", borrow), other(own)), abi.None, take),
+		hostFunc(l, hostInstance, "[method]resource1.simple", abi.Params(self(borrow), rep), abi.None, expectRep),
+		hostFunc(l, hostInstance, "[method]resource1.take-borrow", abi.Params(self(borrow), other(borrow)), abi.None, take),
+		hostFunc(l, hostInstance, "[method]resource1.take-own", abi.Params(self(borrow), other(own)), abi.None, take),
 	)
 }
 

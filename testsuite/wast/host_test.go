@@ -2,16 +2,24 @@ package wast_test
 
 import (
 	"context"
+	"path"
 	"testing"
 
 	"github.com/wasinn/wasinn/component"
 	"github.com/wasinn/wasinn/testsuite/wast"
 )
 
-// TestHost runs a script of our own that uses every function and resource type
-// of the host instance but return-hi and resource2.
-func TestHost(t *testing.T) {
-	s, err := wast.Load("testdata/host/host.json")
+// TestScripts runs scripts of our own: host uses every function and resource type
+// of the host instance but return-hi and resource2; linked has definitions
+// that import from other instances of the script.
+func TestScripts(t *testing.T) {
+	for _, script := range []string{"testdata/host/host.json", "testdata/linked/linked.json"} {
+		t.Run(path.Base(script), func(t *testing.T) { runScript(t, script) })
+	}
+}
+
+func runScript(t *testing.T, script string) {
+	s, err := wast.Load(script)
 	if err != nil {
 		t.Fatal(err)
 	}

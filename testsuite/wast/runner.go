@@ -45,8 +45,11 @@ func (u *undefined) Unwrap() error { return u.cause }
 
 // Runner runs scripts. It is for one script at a time.
 type Runner struct {
-	rt     *component.Runtime
-	linker *component.Linker
+	rt *component.Runtime
+	// linker has what the host defines and the instances that have a name; it is
+	// made of base anew when one of those comes.
+	base, linker *component.Linker
+	named        map[string]*component.Instance
 
 	// Engine runs core modules that are not in a component.
 	Engine component.Engine
@@ -77,7 +80,7 @@ type instance interface {
 
 // NewRunner returns a runner that compiles with rt and takes imports from linker.
 func NewRunner(rt *component.Runtime, linker *component.Linker) *Runner {
-	return &Runner{rt: rt, linker: linker}
+	return &Runner{rt: rt, base: linker, linker: linker}
 }
 
 // Run runs every command of a script and returns one result for each.
@@ -97,6 +100,7 @@ func (r *Runner) Results(ctx context.Context, s *Script, leaveOut func(int) bool
 		r.core = &coreRunner{engine: r.Engine}
 		r.defs, r.instances = map[string]definition{}, map[string]instance{}
 		r.lastDef, r.last, r.why = nil, nil, nil
+		r.linker, r.named = r.base, map[string]*component.Instance{}
 		defer r.close(context.WithoutCancel(ctx))
 		for i := range s.Commands {
 			c := &s.Commands[i]
@@ -176,7 +180,7 @@ func (r *Runner) command(ctx context.Context, s *Script, c *Command) error {
 	case "assert_uninstantiable", "assert_unlinkable":
 		return r.assertUninstantiable(ctx, s, c)
 	case "register":
-		return skipf("register: imports from the instances of a script are not provided")
+		return r.register(c)
 	case "assert_malformed_custom", "assert_invalid_custom":
 		return skipf("%s: custom sections are not checked", c.Type)
 	case "assert_exception", "assert_suspension", "thread", "wait":
@@ -249,10 +253,43 @@ func (r *Runner) instantiate(ctx context.Context, def definition, name string) e
 	}
 	r.last = inst
 	r.all = append(r.all, inst)
-	if name != "" {
-		r.instances[name] = inst
+	if name == "" {
+		return nil
+	}
+	r.instances[name] = inst
+	if c, ok := inst.(running); ok {
+		return r.provide(name, c)
 	}
 	return nil
+}
+
+// register lets later definitions import from an instance by a name. Instances
+// of components are known by the name that they have already.
+func (r *Runner) register(c *Command) error {
+	inst := r.last
+	if c.Name != "" {
+		inst = r.instances[c.Name]
+	}
+	switch inst := inst.(type) {
+	case coreInstance:
+		r.core.registered[c.As] = inst.Module
+		return nil
+	case running:
+		return r.provide(c.As, inst)
+	}
+	return &undefined{r.why}
+}
+
+// provide lets later components import what an instance exports.
+func (r *Runner) provide(name string, inst running) error {
+	r.named[name] = inst.Instance
+	l := r.base.Clone()
+	var errs []error
+	for name, inst := range r.named {
+		errs = append(errs, l.DefineInstance(name, inst))
+	}
+	r.linker = l
+	return errors.Join(errs...)
 }
 
 func (r *Runner) instantiateNamed(ctx context.Context, c *Command) error {

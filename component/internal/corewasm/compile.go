@@ -106,10 +106,10 @@ func groupName(i int) string { return "g" + strconv.Itoa(i) }
 // ownMemory returns how many bytes the module's own memory starts with. It
 // refuses what no instance could have.
 func (e *Engine) ownMemory(info *corebin.Module) (bytes uint64, err error) {
-	most := e.cfg.MemoryLimit / PageSize
+	most := e.pool.size / PageSize
 	for _, mem := range info.Memories[importedMemories(info):] {
 		if mem.Limits.Min > most {
-			return 0, limitErrorf("its memory starts with %d pages, the limit is %d pages (%d bytes)", mem.Limits.Min, most, e.cfg.MemoryLimit)
+			return 0, limitErrorf("its memory starts with %d pages, the limit is %d pages (%d bytes)", mem.Limits.Min, most, e.pool.size)
 		}
 		bytes += mem.Limits.Min * PageSize
 	}

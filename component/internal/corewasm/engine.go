@@ -73,8 +73,8 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 		rc = wazero.NewRuntimeConfig()
 	}
 	rc = rc.WithCoreFeatures(features)
-	cfg.MemoryLimit = min(cfg.MemoryLimit, maxMemory) / PageSize * PageSize
-	e := &Engine{cfg: cfg, pool: memoryPool{size: cfg.MemoryLimit}}
+	cfg.MemoryLimit = cfg.MemoryLimit / PageSize * PageSize
+	e := &Engine{cfg: cfg, pool: memoryPool{size: min(cfg.MemoryLimit, maxMemory)}}
 	if cfg.CacheDir != "" {
 		cache, err := wazero.NewCompilationCacheWithDir(cfg.CacheDir)
 		if err != nil {

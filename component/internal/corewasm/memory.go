@@ -31,7 +31,7 @@ func (m *Memory) View() *[]byte { return &m.view }
 // minimum first, and to grow then.
 func (m *Memory) Reallocate(size uint64) []byte {
 	used := m.space.used - m.size + size
-	if used > m.space.engine.cfg.MemoryLimit {
+	if used > m.space.engine.cfg.MemoryLimit || size > maxMemory {
 		return nil
 	}
 	if size > uint64(len(m.reserved)) {

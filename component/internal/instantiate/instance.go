@@ -167,6 +167,9 @@ func (s *Instance) Func(n int) *abi.Func {
 	return s.funcs[n]
 }
 
+// ResourceType returns resource type n of the plan.
+func (s *Instance) ResourceType(n int) *abi.ResourceType { return s.resources[n] }
+
 // ABI returns the outermost component instance.
 func (s *Instance) ABI() *abi.Instance { return s.abi[0] }
 

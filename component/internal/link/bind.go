@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/wasinn/wasinn/component/abi"
+	"github.com/wasinn/wasinn/component/internal/decode"
 	"github.com/wasinn/wasinn/component/types"
 )
 
@@ -15,11 +16,29 @@ import (
 // instance "" has what components import directly.
 type Definitions map[string]map[string]Definition
 
-// Definition is a host function or a host resource type.
+// Definition is what a host defines: a function, a resource type or a core module.
 type Definition struct {
-	Type     *types.Func
-	Func     abi.HostFunc
-	Resource *abi.ResourceType // nil for a function
+	Type *types.Func
+	Func abi.HostFunc
+	// Make makes the function, of the type by which a component imports it;
+	// it stands in Func's place.
+	Make func(*types.Func) (abi.HostFunc, error)
+	// Resources tells what the resource types in Type are; nil when each is the
+	// Type of the resource's own definition.
+	Resources func(*types.Resource) *abi.ResourceType
+	Resource  *abi.ResourceType
+	Module    *decode.CoreModule
+}
+
+// kind names what is defined, with its article.
+func (d Definition) kind() string {
+	switch {
+	case d.Resource != nil:
+		return "a resource type"
+	case d.Module != nil:
+		return "a core module"
+	}
+	return "a function"
 }
 
 // Bound is a plan with a definition for every import.
@@ -30,6 +49,8 @@ type Bound struct {
 	// HostResources are the host's resource types, one for each of
 	// Plan.Resources; nil for those that the component defines.
 	HostResources []*abi.ResourceType
+	// Modules are the core modules, one for each of Plan.ModuleImports.
+	Modules []*decode.CoreModule
 }
 
 // Bind finds a definition for every import of the plan and checks its type.
@@ -39,10 +60,13 @@ func Bind(p *Plan, defs Definitions) (*Bound, error) {
 		return nil, p.Unsupported
 	}
 	b := &binder{
-		defs:    defs,
-		names:   slices.Sorted(maps.Keys(defs)),
-		bound:   &Bound{Plan: p, Funcs: make([]abi.HostFunc, len(p.Imports)), HostResources: make([]*abi.ResourceType, len(p.Resources))},
-		same:    map[*types.Resource]*types.Resource{},
+		defs:  defs,
+		names: slices.Sorted(maps.Keys(defs)),
+		bound: &Bound{
+			Plan: p, Funcs: make([]abi.HostFunc, len(p.Imports)),
+			HostResources: make([]*abi.ResourceType, len(p.Resources)), Modules: make([]*decode.CoreModule, len(p.ModuleImports)),
+		},
+		same:    map[*types.Resource]*abi.ResourceType{},
 		missing: map[string]bool{},
 	}
 	for i, r := range p.Resources {
@@ -50,8 +74,17 @@ func Bind(p *Plan, defs Definitions) (*Bound, error) {
 			b.resource(i, r)
 		}
 	}
+	for _, name := range p.InstanceImports {
+		b.notAFunction(name)
+	}
+	for _, imp := range p.EqualImports {
+		b.equal(imp)
+	}
 	for i, imp := range p.Imports {
 		b.function(i, imp)
+	}
+	for i, imp := range p.ModuleImports {
+		b.module(i, imp)
 	}
 	if len(b.errs) > 0 {
 		return nil, errors.Join(b.errs...)
@@ -63,7 +96,7 @@ type binder struct {
 	defs  Definitions
 	names []string // of defs, sorted
 	bound *Bound
-	same  map[*types.Resource]*types.Resource // imported -> the host's
+	same  map[*types.Resource]*abi.ResourceType // imported -> the host's
 	// missing are the instances that the host does not have, each told once.
 	missing map[string]bool
 	errs    []error
@@ -87,11 +120,11 @@ func (b *binder) resource(i int, r Resource) {
 		return
 	}
 	if def.Resource == nil {
-		b.fail(path, "guest wants a resource type, host has a function")
+		b.fail(path, "guest wants a resource type, host has %s", def.kind())
 		return
 	}
 	b.bound.HostResources[i] = def.Resource
-	b.same[r.Type] = def.Resource.Type
+	b.same[r.Type] = def.Resource
 }
 
 func (b *binder) function(i int, imp Import) {
@@ -100,33 +133,119 @@ func (b *binder) function(i int, imp Import) {
 	if !ok {
 		return
 	}
-	if def.Func == nil {
-		b.fail(path, "guest wants a function, host has a resource type")
+	if def.Type == nil {
+		b.fail(path, "guest wants a function, host has %s", def.kind())
 		return
 	}
-	same := func(guest, host *types.Resource) bool { return b.same[guest] == host }
-	if !types.FuncEqualFunc(imp.Type, def.Type, same) {
-		b.fail(path, "%s", difference(imp.Type, def.Type, same))
+	same := func(guest, host *types.Resource) bool {
+		rt := b.same[guest]
+		if def.Resources != nil {
+			return rt != nil && rt == def.Resources(host)
+		}
+		return rt != nil && rt.Type == host
+	}
+	host := withNames(def.Type, imp.Type)
+	if !types.FuncEqualFunc(imp.Type, host, same) {
+		b.fail(path, "%s", difference(imp.Type, host, same))
 		return
+	}
+	if def.Make != nil {
+		fn, err := def.Make(imp.Type)
+		if err != nil {
+			b.fail(path, "%v", err)
+			return
+		}
+		def.Func = fn
 	}
 	b.bound.Funcs[i] = def.Func
 }
 
+// notAFunction checks that what is imported as an instance is not defined as
+// something else. An instance need not be defined when nothing of it is imported.
+func (b *binder) notAFunction(name string) {
+	def, ok := b.defs[""][name]
+	if _, isInstance := b.defs[name]; ok && !isInstance {
+		b.fail(importPath("instance", "", name), "guest wants an instance, host has %s", def.kind())
+	}
+}
+
+// withNames returns the host's type with the guest's names for parameters to
+// which the host gives none.
+func withNames(host, guest *types.Func) *types.Func {
+	unnamed := func(p types.Param) bool { return p.Name == "" }
+	if len(host.Params) != len(guest.Params) || !slices.ContainsFunc(host.Params, unnamed) {
+		return host
+	}
+	named := *host
+	named.Params = slices.Clone(host.Params)
+	for i, p := range guest.Params {
+		if unnamed(named.Params[i]) {
+			named.Params[i].Name = p.Name
+		}
+	}
+	return &named
+}
+
+// equal checks that a type which is to be a resource type is that one, where
+// the host defines it; it need not.
+func (b *binder) equal(imp EqualImport) {
+	inst, ok := b.instance(imp.From, imp.implements)
+	if !ok {
+		return
+	}
+	def, ok := b.defs[inst][imp.Name]
+	if !ok {
+		return
+	}
+	path := importPath("resource", imp.From, imp.Name)
+	switch {
+	case def.Resource == nil:
+		b.fail(path, "guest wants a resource type, host has %s", def.kind())
+	case b.same[imp.Resource] != def.Resource:
+		b.fail(path, "guest wants the resource %q, the host's is another one", imp.Resource.Name)
+	}
+}
+
+func (b *binder) module(i int, imp ModuleImport) {
+	path := importPath("core module", imp.From, imp.Name)
+	def, ok := b.find(path, imp.From, imp.Name, imp.implements)
+	if !ok {
+		return
+	}
+	if def.Module == nil {
+		b.fail(path, "guest wants a core module, host has %s", def.kind())
+		return
+	}
+	if imp.Type != nil {
+		if err := imp.Type.Check(def.Module.Module); err != nil {
+			b.fail(path, "the host's module does not fit: %v", err)
+			return
+		}
+	}
+	b.bound.Modules[i] = def.Module
+}
+
+// instance returns the name of the host's instance that stands for an import.
+func (b *binder) instance(from, implements string) (string, bool) {
+	if from == "" {
+		return "", true
+	}
+	inst, ok := MatchName(from, b.names)
+	if !ok && implements != "" {
+		inst, ok = MatchName(implements, b.names)
+	}
+	return inst, ok
+}
+
 // find returns the host's definition of an import, or notes why there is none.
 func (b *binder) find(path, from, name, implements string) (Definition, bool) {
-	inst, ok := from, true
-	if from != "" {
-		inst, ok = MatchName(from, b.names)
-		if !ok && implements != "" {
-			inst, ok = MatchName(implements, b.names)
+	inst, ok := b.instance(from, implements)
+	if !ok {
+		if !b.missing[from] {
+			b.missing[from] = true
+			b.fail(fmt.Sprintf("import %q", from), "the host does not define it%s", b.nearInstance(from))
 		}
-		if !ok {
-			if !b.missing[from] {
-				b.missing[from] = true
-				b.fail(fmt.Sprintf("import %q", from), "the host does not define it%s", b.nearInstance(from))
-			}
-			return Definition{}, false
-		}
+		return Definition{}, false
 	}
 	def, ok := b.defs[inst][name]
 	if !ok {

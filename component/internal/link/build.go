@@ -26,10 +26,12 @@ type Limits struct {
 const maxDepth = 100
 
 // Build flattens a component to a plan. Errors are *[Error]: a limit is
-// exceeded, or a feature is used that is not there.
-func Build(c *validate.Component, limits Limits) (p *Plan, err error) {
+// exceeded, or a feature is used that is not there. modules stand for the core
+// modules that the component imports, in the order of Plan.ModuleImports; they
+// are known once the plan that was made without them is bound.
+func Build(c *validate.Component, limits Limits, modules []*decode.CoreModule) (p *Plan, err error) {
 	b := &builder{
-		limits: limits, left: limits.Steps,
+		limits: limits, left: limits.Steps, moduleTypes: c.Modules, modules: modules,
 		layouts: layout.NewCache(), wired: map[string]int{}, options: map[Options]int{},
 		resources: map[*types.Resource]int{}, async: map[types.ValType]bool{}, used: map[*decode.CoreModule]bool{},
 	}
@@ -84,8 +86,11 @@ type builder struct {
 	resources map[*types.Resource]int
 	async     map[types.ValType]bool
 	used      map[*decode.CoreModule]bool
-	where     []string // the components under instantiation
-	pos       int      // offset of the definition under way
+	// moduleTypes and modules are those of Plan.ModuleImports.
+	moduleTypes map[validate.ImportName]*validate.ModuleType
+	modules     []*decode.CoreModule
+	where       []string // the components under instantiation
+	pos         int      // offset of the definition under way
 }
 
 func (b *builder) path() string {
@@ -140,6 +145,7 @@ func (b *builder) component(def *decode.Component, outer *frame, args map[string
 	}
 	if parent < 0 {
 		b.plan.Exports = b.exported(f.exports, "")
+		b.plan.Offers = b.offers(nil, f.exports, "")
 	}
 	return f.exports
 }
@@ -147,7 +153,7 @@ func (b *builder) component(def *decode.Component, outer *frame, args map[string
 func (b *builder) definition(f *frame, d decode.Def) {
 	switch d := d.(type) {
 	case *decode.CoreModule:
-		f.add(decode.SortCoreModule, &coreModule{def: d})
+		f.add(decode.SortCoreModule, &coreModule{def: d, imprt: -1})
 	case *decode.CoreInstance:
 		f.add(decode.SortCoreInstance, b.coreInstance(f, d))
 	case *decode.CoreType:
@@ -220,7 +226,10 @@ func (b *builder) coreInstance(f *frame, d *decode.CoreInstance) *coreInstance {
 	}
 	mod := f.space[decode.SortCoreModule][d.Module].(*coreModule)
 	if mod.def == nil {
-		b.cannotHost("the component instantiates the core module that it imports as %q; this host provides no modules", mod.name)
+		// The rest of the component can be planned without.
+		b.plan.NeedsModules = true
+		b.countCore()
+		return &coreInstance{index: b.plan.CoreInstances - 1}
 	}
 	args := make(map[string]*coreInstance, len(d.Args))
 	for _, a := range d.Args {
@@ -230,12 +239,17 @@ func (b *builder) coreInstance(f *frame, d *decode.CoreInstance) *coreInstance {
 	return &coreInstance{index: b.plan.CoreInstances - 1}
 }
 
-// instantiateModule adds a step, and a module when it is wired in a new way.
-func (b *builder) instantiateModule(f *frame, mod *coreModule, args map[string]*coreInstance) {
-	b.spend(len(mod.def.Module.Imports))
+// countCore counts a core instance.
+func (b *builder) countCore() {
 	if b.plan.CoreInstances++; b.plan.CoreInstances > b.limits.CoreInstances {
 		b.tooMuch("the component has more than %d core instances, the limit", b.limits.CoreInstances)
 	}
+}
+
+// instantiateModule adds a step, and a module when it is wired in a new way.
+func (b *builder) instantiateModule(f *frame, mod *coreModule, args map[string]*coreInstance) {
+	b.spend(len(mod.def.Module.Imports))
+	b.countCore()
 	groups := map[Source]int{}
 	var sources []Source
 	names := make([]ImportName, len(mod.def.Module.Imports))
@@ -333,6 +347,7 @@ func (b *builder) imported(f *frame, d *decode.Import) any {
 	}
 	if d.Type.Sort == decode.SortInstance {
 		t := f.space[decode.SortType][d.Type.Index].(*typeClosure)
+		b.plan.InstanceImports = append(b.plan.InstanceImports, d.Name.Name)
 		return b.importedInstance(t, d.Name.Name, implements)
 	}
 	return b.standIn(f, d.Type, "", d.Name.Name, "")
@@ -382,16 +397,30 @@ func (b *builder) standIn(f *frame, t decode.ExternType, from, name, implements 
 		return &function{typ: ft, lift: -1, imprt: len(b.plan.Imports) - 1}
 	case decode.SortType:
 		if t.Bound == decode.BoundEq {
-			return f.space[decode.SortType][t.Index]
+			def := f.space[decode.SortType][t.Index]
+			if r, ok := def.(*types.Resource); ok {
+				b.plan.EqualImports = append(b.plan.EqualImports, EqualImport{from, name, r, implements})
+			}
+			return def
 		}
 		return b.addResource(Resource{Type: &types.Resource{Name: name}, Instance: -1, From: from, Name: name, implements: implements})
 	case decode.SortComponent:
 		return &closure{name: name}
 	case decode.SortCoreModule:
-		return &coreModule{name: name}
+		return b.importedModule(from, name, implements)
 	}
 	b.fail("import %q: a %s cannot be imported", name, t.Sort)
 	return nil
+}
+
+// importedModule returns the module that was given for an import, or a stand-in.
+func (b *builder) importedModule(from, name, implements string) *coreModule {
+	m := &coreModule{imprt: len(b.plan.ModuleImports)}
+	if m.imprt < len(b.modules) {
+		m.def = b.modules[m.imprt]
+	}
+	b.plan.ModuleImports = append(b.plan.ModuleImports, ModuleImport{from, name, b.moduleTypes[validate.ImportName{From: from, Name: name}], implements})
+	return m
 }
 
 func (b *builder) lift(f *frame, d *decode.Lift) *function {
@@ -567,4 +596,21 @@ func (b *builder) exported(i *instance, from string) []Export {
 		}
 	}
 	return out
+}
+
+// offers appends the core modules and resource types that i and the instances
+// in it export.
+func (b *builder) offers(list []Offer, i *instance, from string) []Offer {
+	for _, name := range i.names {
+		switch def := i.exports[name].def.(type) {
+		case *coreModule:
+			list = append(list, Offer{From: from, Name: name, Module: def.def, Import: def.imprt, Resource: -1})
+		case *types.Resource:
+			list = append(list, Offer{From: from, Name: name, Import: -1, Resource: b.resources[def]})
+		case *instance:
+			b.spend(len(def.names))
+			list = b.offers(list, def, joinName(from, name))
+		}
+	}
+	return list
 }

@@ -9,10 +9,11 @@ import (
 // and tags are CoreItem; value types are types.ValType, function types
 // *types.Func, resource types *types.Resource.
 type (
-	// coreModule is an embedded module; def is nil for an imported one.
+	// coreModule is an embedded module. An imported one is number imprt of
+	// Plan.ModuleImports; its def is nil while it is not known.
 	coreModule struct {
-		def  *decode.CoreModule
-		name string // of an imported one
+		def   *decode.CoreModule
+		imprt int // -1 for an embedded one
 	}
 
 	// coreInstance is an instantiated module (number index), or inline exports.

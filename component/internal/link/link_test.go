@@ -24,7 +24,7 @@ func build(t testing.TB, wasm []byte) (*Plan, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Build(&validate.Component{Component: d}, limits)
+	return Build(&validate.Component{Component: d}, limits, nil)
 }
 
 func buildFile(t testing.TB, file string) *Plan {
@@ -261,11 +261,11 @@ func FuzzBuild(f *testing.F) {
 		if err != nil {
 			return
 		}
-		p, err := Build(&validate.Component{Component: d}, Limits{Steps: 1000, CoreInstances: 10})
+		p, err := Build(&validate.Component{Component: d}, Limits{Steps: 1000, CoreInstances: 10}, nil)
 		if err != nil {
 			return
 		}
-		again, err := Build(&validate.Component{Component: d}, Limits{Steps: 1000, CoreInstances: 10})
+		again, err := Build(&validate.Component{Component: d}, Limits{Steps: 1000, CoreInstances: 10}, nil)
 		if err != nil || !reflect.DeepEqual(describe(p), describe(again)) {
 			t.Errorf("the second plan differs: %v", err)
 		}

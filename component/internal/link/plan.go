@@ -14,6 +14,8 @@ import (
 	"github.com/wasinn/wasinn/component/abi"
 	"github.com/wasinn/wasinn/component/abi/layout"
 	"github.com/wasinn/wasinn/component/internal/corebin"
+	"github.com/wasinn/wasinn/component/internal/decode"
+	"github.com/wasinn/wasinn/component/internal/validate"
 	"github.com/wasinn/wasinn/component/types"
 )
 
@@ -42,10 +44,20 @@ type Plan struct {
 	// Resources are the resource types: those that component instances define,
 	// and those that the component imports.
 	Resources []Resource
-	// Imports are the functions that the component imports.
-	Imports []Import
+	// Imports are the functions that the component imports, ModuleImports the
+	// core modules, EqualImports what are to be resource types of others, and
+	// InstanceImports the names of its imported instances.
+	Imports         []Import
+	ModuleImports   []ModuleImport
+	EqualImports    []EqualImport
+	InstanceImports []string
 	// Exports are what the component exports, in order.
 	Exports []Export
+	// Offers are the core modules and resource types among the exports.
+	Offers []Offer
+	// NeedsModules tells that the component instantiates core modules that it
+	// imports: it runs when it is built anew with them.
+	NeedsModules bool
 	// Unsupported is why the component cannot be instantiated, though it is
 	// valid; nil when it can.
 	Unsupported *Error
@@ -201,6 +213,32 @@ type Import struct {
 	Type       *types.Func
 	// implements is another name to look From up by.
 	implements string
+}
+
+// ModuleImport is an imported core module; From and Name are as for [Import].
+type ModuleImport struct {
+	From, Name string
+	Type       *validate.ModuleType // nil when it is not known
+	implements string
+}
+
+// EqualImport is an imported type that is to be the resource type Resource,
+// where the host defines it.
+type EqualImport struct {
+	From, Name string
+	Resource   *types.Resource
+	implements string
+}
+
+// Offer is an exported core module or resource type: Name of the exported
+// instance From, or an export of its own when From is empty.
+type Offer struct {
+	From, Name string
+	// Module is the module, nil for one that the component imports: Import.
+	// Both are unset, nil and -1, for resource type Resource.
+	Module   *decode.CoreModule
+	Import   int
+	Resource int
 }
 
 // Export is an exported function or instance; types, components and modules

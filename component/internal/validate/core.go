@@ -17,15 +17,20 @@ func (v *validator) coreModule(s *scope, d *decode.CoreModule) error {
 	if err := v.coreFeatures(m); err != nil {
 		return err
 	}
+	if err := uniqueImports(m.Imports); err != nil {
+		return err
+	}
+	s.coreModules = append(s.coreModules, moduleOf(m))
+	return nil
+}
+
+// moduleOf returns the type of a core module.
+func moduleOf(m *corebin.Module) *module {
 	t := &module{imports: m.Imports, exports: make(map[string]corebin.Extern, len(m.Exports))}
 	for _, e := range m.Exports {
 		t.exports[e.Name] = e.Type
 	}
-	if err := uniqueImports(m.Imports); err != nil {
-		return err
-	}
-	s.coreModules = append(s.coreModules, t)
-	return nil
+	return t
 }
 
 // uniqueImports checks that no import of a core module occurs twice, since

@@ -45,6 +45,8 @@ type Component struct {
 	// Type is its type. The imported and exported resource types in it are
 	// stand-ins: each instantiation puts real ones in their place.
 	Type *types.Component
+	// Modules are the types of the core modules that it imports.
+	Modules map[ImportName]*ModuleType
 }
 
 // Error says what is invalid, and where.
@@ -83,7 +85,9 @@ func Validate(c *decode.Component, features Features) (*Component, error) {
 	if err := v.component(s, c); err != nil {
 		return nil, &Error{Offset: v.at, Err: err}
 	}
-	return &Component{Component: c, Type: v.publish(s)}, nil
+	modules := map[ImportName]*ModuleType{}
+	importedModules(modules, "", &s.imports)
+	return &Component{Component: c, Type: v.publish(s), Modules: modules}, nil
 }
 
 // moduleBytes is how many bytes of a component are core modules.
