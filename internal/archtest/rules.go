@@ -81,7 +81,7 @@ func Rules() []Rule {
 		{"guests/...", in("guests/...")},
 		{"testsuite/...", in("testsuite/...", "guests/prebuilt", "backends/...", "graphreg", "component", "component/abi", "component/types", "component/value/...",
 			"component/wasip1", "component/wasip2", "component/wasinn", "component/wasinn/nnwit", "component/wasinn/nnwitx", "gen/...", wazero,
-			"internal/golden", "internal/onnxdata", "internal/onnxtest", "internal/pkgfetch", "internal/testenv")},
+			"internal/golden", "internal/onnxdata", "internal/onnxtest", "internal/pkgfetch", "internal/testenv", "internal/valuediff")},
 
 		// Helpers, which know nothing of the rest.
 		{"internal/archtest", nil},
@@ -90,6 +90,7 @@ func Rules() []Rule {
 		{"internal/onnxdata", in("backends", protowire)},
 		{"internal/onnxtest", nil},
 		{"internal/pkgfetch", nil},
+		{"internal/valuediff", in("backends")},
 		{"internal/testenv", in("internal/pkgfetch")},
 	}
 }

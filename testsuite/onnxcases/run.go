@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/wasinn/wasinn/backends"
+	"github.com/wasinn/wasinn/internal/valuediff"
 )
 
 // Loader makes of a case's model something that computes.
@@ -69,8 +70,9 @@ func (l *Loaded) runSet(ctx context.Context, c Computer, s Set) error {
 	if len(out) != len(s.Outputs) {
 		return fmt.Errorf("%d outputs, expected %d", len(out), len(s.Outputs))
 	}
+	tolerance := valuediff.Tolerance{RTol: l.RTol, ATol: l.ATol}
 	for i := range out {
-		if err := l.compare(out[i].Value, s.Outputs[i].Value); err != nil {
+		if err := tolerance.Compare(out[i].Value, s.Outputs[i].Value).Err(); err != nil {
 			return fmt.Errorf("output %q: %w", s.Outputs[i].Name, err)
 		}
 	}
