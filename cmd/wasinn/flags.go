@@ -28,6 +28,8 @@ type nnFlags struct {
 	backend, gpu                           string
 	intraOp, interOp                       int
 	trace                                  bool
+
+	files []graphreg.Entry // models that were named by their path
 }
 
 func (f *nnFlags) register(fs *pflag.FlagSet) {
@@ -88,6 +90,7 @@ func (f *nnFlags) sources() ([]graphreg.Source, error) {
 			entries = append(entries, e)
 		}
 	}
+	entries = append(entries, f.files...)
 	var sources []graphreg.Source
 	if len(entries) > 0 {
 		s, err := graphreg.Static(entries...)

@@ -7,34 +7,34 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
-	"runtime"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/wasinn/wasinn/backends"
 	"github.com/wasinn/wasinn/graphreg"
+	"github.com/wasinn/wasinn/internal/onnxdata"
 )
 
 func (a *app) graphCommand() *cobra.Command {
 	var f nnFlags
 	cmd := &cobra.Command{
 		Use:   "graph",
-		Short: "Look at the models of a registry",
+		Short: "Look at models",
 		Long: `Look at the models that guests can name: those of --graph and --registry, as
-wasinn run would have them.`,
+wasinn run would have them. Where a command takes a MODEL, the path of an .onnx
+file will do as well.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	f.register(cmd.PersistentFlags())
 	f.complete(cmd)
-	cmd.AddCommand(a.graphList(&f), a.graphInfo(&f), a.graphBench(&f))
+	cmd.AddCommand(a.graphList(&f), a.graphInfo(&f), a.graphBench(&f), a.graphDiff(&f))
 	return cmd
 }
 
@@ -63,6 +63,9 @@ type tensorRow struct {
 	// Dims are -1 where the model leaves them open, and null when it leaves
 	// their number open.
 	Dims []int64 `json:"dims"`
+	// Symbols are the names of open dimensions, "" for those that have none; --dim takes
+	// them. Empty when they are not known.
+	Symbols []string `json:"symbols,omitempty"`
 }
 
 // rowOf is an entry's row. With an error it is what can be known of it.
@@ -82,7 +85,7 @@ func rowOf(ctx context.Context, e graphreg.Entry, digests bool) (graphRow, error
 func tensorRows(infos []backends.TensorInfo) []tensorRow {
 	rows := make([]tensorRow, len(infos))
 	for i, t := range infos {
-		rows[i] = tensorRow{t.Name, t.Type.String(), t.Dims}
+		rows[i] = tensorRow{Name: t.Name, Type: t.Type.String(), Dims: t.Dims}
 		if t.Dims == nil && !t.Unranked {
 			rows[i].Dims = []int64{}
 		}
@@ -90,7 +93,8 @@ func tensorRows(infos []backends.TensorInfo) []tensorRow {
 	return rows
 }
 
-// dims writes dimensions as in 1x3x?; a scalar has none.
+// dims writes dimensions as in 1x3x?, or 1x3x{width} where open ones have names; a scalar has
+// none.
 func (t tensorRow) dims() string {
 	if t.Dims == nil {
 		return "any"
@@ -103,6 +107,9 @@ func (t tensorRow) dims() string {
 		parts[i] = strconv.FormatInt(d, 10)
 		if d < 0 {
 			parts[i] = "?"
+			if i < len(t.Symbols) && t.Symbols[i] != "" {
+				parts[i] = "{" + t.Symbols[i] + "}"
+			}
 		}
 	}
 	return strings.Join(parts, "x")
@@ -159,22 +166,68 @@ func (a *app) graphList(f *nnFlags) *cobra.Command {
 
 // openGraphs is open for commands that need a registry.
 func (f *nnFlags) openGraphs(ctx context.Context, a *app) (*neural, error) {
-	if len(f.graphs)+len(f.registries)+len(f.wasmtimeGraphs)+len(f.wasmEdgeGraphs) == 0 {
+	if len(f.graphs)+len(f.registries)+len(f.wasmtimeGraphs)+len(f.wasmEdgeGraphs)+len(f.files) == 0 {
 		return nil, fmt.Errorf("which models? name a folder with --registry, or a model with --graph NAME=PATH")
 	}
 	return f.open(ctx, a)
 }
 
+// openModels is openGraphs for models that may be paths of files. It returns the names
+// that the registry has for them.
+func (f *nnFlags) openModels(ctx context.Context, a *app, models []string) (*neural, []string, error) {
+	names := slices.Clone(models)
+	for i, m := range models {
+		if !isPath(m) {
+			continue
+		}
+		if info, err := os.Stat(m); err != nil {
+			return nil, nil, err
+		} else if info.IsDir() {
+			return nil, nil, fmt.Errorf("%s is a directory, expected an .onnx file or the name of a model", m)
+		}
+		names[i] = f.nameFile(m)
+	}
+	n, err := f.openGraphs(ctx, a)
+	return n, names, err
+}
+
+// isPath tells a file from the name of a model, which has no slash.
+func isPath(model string) bool {
+	return strings.ContainsRune(model, '/') || strings.ContainsRune(model, os.PathSeparator) || strings.EqualFold(filepath.Ext(model), ".onnx")
+}
+
+// nameFile gives a file a name in the registry: that of the file, or of its folder where it
+// is a model.onnx.
+func (f *nnFlags) nameFile(path string) string {
+	base := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+	if abs, err := filepath.Abs(path); err == nil && filepath.Base(path) == graphreg.ModelFile {
+		base = filepath.Base(filepath.Dir(abs))
+	}
+	if graphreg.CheckName(base) != nil {
+		base = "model"
+	}
+	name := base
+	for n := 2; slices.ContainsFunc(f.files, func(e graphreg.Entry) bool { return e.Name == name }); n++ {
+		name = fmt.Sprintf("%s-%d", base, n)
+	}
+	f.files = append(f.files, graphreg.Entry{Name: name, Encoding: backends.ONNX, Files: []graphreg.File{{Path: path}}})
+	return name
+}
+
 func (a *app) graphInfo(f *nnFlags) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:               "info NAME[@VERSION]...",
-		Short:             "Load models and describe them",
-		Example:           "  wasinn graph info --registry models digits",
+		Use:   "info MODEL...",
+		Short: "Load models and describe them",
+		Long: `Load models and describe them: inputs, outputs, engine, and the checksums of
+their files. MODEL is NAME or NAME@VERSION of --registry or --graph, or the path
+of an .onnx file.`,
+		Example: `  wasinn graph info --registry models digits
+  wasinn graph info model.onnx`,
 		Args:              cobra.MinimumNArgs(1),
-		ValidArgsFunction: a.completeGraphs(f),
-		RunE: func(cmd *cobra.Command, names []string) error {
-			n, err := f.openGraphs(cmd.Context(), a)
+		ValidArgsFunction: a.completeModels(f),
+		RunE: func(cmd *cobra.Command, models []string) error {
+			n, names, err := f.openModels(cmd.Context(), a, models)
 			if err != nil {
 				return err
 			}
@@ -191,6 +244,7 @@ func (a *app) graphInfo(f *nnFlags) *cobra.Command {
 				}
 				row.Backend, row.Encoding = info.Choice.Backend, string(info.Choice.Encoding)
 				row.Inputs, row.Outputs = tensorRows(info.Inputs), tensorRows(info.Outputs)
+				n.nameDims(cmd.Context(), name, row.Inputs)
 				rows = append(rows, row)
 			}
 			if asJSON {
@@ -201,6 +255,26 @@ func (a *app) graphInfo(f *nnFlags) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// nameDims adds the names of open dimensions, where the model's file has them.
+func (n *neural) nameDims(ctx context.Context, name string, inputs []tensorRow) {
+	_, model, err := n.readModel(ctx, name)
+	if err != nil {
+		return
+	}
+	symbols, err := onnxdata.Symbols(model)
+	if err != nil {
+		return
+	}
+	for i, in := range inputs {
+		if list := symbols[in.Name]; slices.ContainsFunc(list, func(s string) bool { return s != "" }) {
+			inputs[i].Symbols = make([]string, len(list))
+			for k, s := range list {
+				inputs[i].Symbols[k] = clip([]byte(s))
+			}
+		}
+	}
 }
 
 func writeInfo(w io.Writer, rows []graphRow) error {
@@ -229,239 +303,24 @@ func writeInfo(w io.Writer, rows []graphRow) error {
 	return t.Flush()
 }
 
-// benchRow is what bench measures. Times are of one compute, in nanoseconds.
-type benchRow struct {
-	Name        string  `json:"name"`
-	Backend     string  `json:"backend"`
-	Threads     int     `json:"intra_op_threads"` // 0 is the engine's default
-	Concurrency int     `json:"concurrency"`
-	Computes    int     `json:"computes"`
-	MinNS       int64   `json:"min_ns"`
-	MedianNS    int64   `json:"median_ns"`
-	P95NS       int64   `json:"p95_ns"`
-	PerSecond   float64 `json:"per_second"`
-}
-
-func (a *app) graphBench(f *nnFlags) *cobra.Command {
-	var (
-		asJSON             bool
-		count, concurrency int
-		dims               []string
-	)
-	cmd := &cobra.Command{
-		Use:   "bench NAME[@VERSION]...",
-		Short: "Time models on tensors of zeros",
-		Long: `Compute each model on tensors of zeros and show the fastest, the median and the
-95th percentile of the times. Dimensions that a model leaves open are 1, unless
---dims says otherwise. Each of --concurrency callers has a context of its own; a
-tenth of the computes, before those that count, warms them up.`,
-		Example:           "  wasinn graph bench --registry models --computes 1000 --concurrency 8 digits",
-		Args:              cobra.MinimumNArgs(1),
-		ValidArgsFunction: a.completeGraphs(f),
-		RunE: func(cmd *cobra.Command, names []string) error {
-			switch {
-			case count < 1:
-				return fmt.Errorf("--computes %d: expected 1 or more", count)
-			case concurrency < 1 || concurrency > 1024:
-				return fmt.Errorf("--concurrency %d: expected 1 to 1024", concurrency)
-			}
-			open, err := parseDims(dims)
-			if err != nil {
-				return err
-			}
-			n, err := f.openGraphs(cmd.Context(), a)
-			if err != nil {
-				return err
-			}
-			defer n.registry.Close()
-			var rows []benchRow
-			for _, name := range names {
-				row, err := bench(cmd.Context(), n.registry, name, open, count, concurrency)
-				if err != nil {
-					return explain(name, err)
-				}
-				row.Threads = f.intraOp
-				rows = append(rows, row)
-			}
-			if asJSON {
-				return writeJSON(a.stdout, rows)
-			}
-			t := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(t, "NAME\tBACKEND\tTHREADS\tCALLERS\tCOMPUTES\tMIN\tMEDIAN\tP95\tPER SECOND")
-			for _, r := range rows {
-				threads := strconv.Itoa(r.Threads)
-				if r.Threads == 0 {
-					threads = fmt.Sprintf("%d shared", runtime.GOMAXPROCS(0))
-				}
-				fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%v\t%v\t%v\t%.0f\n", r.Name, r.Backend, threads, r.Concurrency, r.Computes,
-					time.Duration(r.MinNS), time.Duration(r.MedianNS), time.Duration(r.P95NS), r.PerSecond)
-			}
-			return t.Flush()
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.Flags().IntVarP(&count, "computes", "n", 100, "number of computes that each caller makes, `N`")
-	cmd.Flags().IntVar(&concurrency, "concurrency", 1, "callers at the same time, `N`")
-	cmd.Flags().StringArrayVar(&dims, "dims", nil, "dimensions of an input, `INPUT=1x3x224x224`; repeatable")
-	return cmd
-}
-
-// parseDims reads --dims.
-func parseDims(list []string) (map[string][]uint32, error) {
-	out := map[string][]uint32{}
-	for _, v := range list {
-		i := strings.LastIndexByte(v, '=')
-		if i < 0 {
-			return nil, fmt.Errorf("--dims %s: expected INPUT=1x3x224x224", v)
-		}
-		dims := []uint32{}
-		for part := range strings.SplitSeq(v[i+1:], "x") {
-			if v[i+1:] == "scalar" {
-				break
-			}
-			d, err := strconv.ParseUint(part, 10, 32)
-			if err != nil {
-				return nil, fmt.Errorf("--dims %s: %q is no dimension", v, part)
-			}
-			dims = append(dims, uint32(d))
-		}
-		out[v[:i]] = dims
-	}
-	return out, nil
-}
-
-// maxZeros is the most bytes of one input that bench makes.
-const maxZeros = 1 << 30
-
-// zeros makes an input of zeros for each of a model's.
-func zeros(infos []backends.TensorInfo, given map[string][]uint32) ([]backends.NamedTensor, error) {
-	var in []backends.NamedTensor
-	for _, info := range infos {
-		dims, ok := given[info.Name]
-		for _, d := range info.Dims {
-			if ok {
-				break
-			}
-			switch {
-			case d < 0:
-				d = 1
-			case d > math.MaxUint32:
-				return nil, fmt.Errorf("input %q: dimension %d is too large", info.Name, d)
-			}
-			dims = append(dims, uint32(d))
-		}
-		size, err := backends.ByteSize(dims, info.Type)
-		if err != nil {
-			return nil, fmt.Errorf("input %q: %w", info.Name, err)
-		}
-		if size > maxZeros {
-			return nil, fmt.Errorf("input %q: %d bytes are more than the %d that this makes", info.Name, size, maxZeros)
-		}
-		tensor, err := backends.NewTensor(dims, info.Type, make([]byte, size))
-		if err != nil {
-			return nil, fmt.Errorf("input %q: %w", info.Name, err)
-		}
-		in = append(in, backends.NamedTensor{Name: info.Name, Tensor: tensor})
-	}
-	for name := range given {
-		if !slices.ContainsFunc(infos, func(i backends.TensorInfo) bool { return i.Name == name }) {
-			return nil, fmt.Errorf("--dims: the model has no input %q", name)
-		}
-	}
-	return in, nil
-}
-
-// bench times count computes of each of so many callers.
-func bench(ctx context.Context, r *graphreg.Registry, name string, dims map[string][]uint32, count, callers int) (benchRow, error) {
-	h, err := r.Acquire(ctx, name)
-	if err != nil {
-		return benchRow{}, err
-	}
-	defer h.Close()
-	var infos []backends.TensorInfo
-	if d, ok := h.Graph().(backends.Describer); ok {
-		infos = d.Inputs()
-	}
-	in, err := zeros(infos, dims)
-	if err != nil {
-		return benchRow{}, err
-	}
-	times := make([][]time.Duration, callers)
-	errs := make([]error, callers)
-	var warm, all sync.WaitGroup
-	start := make(chan struct{})
-	for c := range callers {
-		warm.Add(1)
-		all.Go(func() {
-			ready := sync.OnceFunc(warm.Done)
-			defer ready()
-			times[c], errs[c] = caller(ctx, h.Graph(), in, count, ready, start)
-		})
-	}
-	warm.Wait()
-	began := time.Now()
-	close(start)
-	all.Wait()
-	took := time.Since(began)
-	for _, err := range errs {
-		if err != nil {
-			return benchRow{}, err
-		}
-	}
-	sorted := slices.Concat(times...)
-	slices.Sort(sorted)
-	return benchRow{
-		Name: h.Entry().FullName(), Backend: h.Choice().Backend, Concurrency: callers, Computes: len(sorted),
-		MinNS: int64(sorted[0]), MedianNS: int64(sorted[len(sorted)/2]), P95NS: int64(sorted[(len(sorted)*95-1)/100]),
-		PerSecond: float64(len(sorted)) / took.Seconds(),
-	}, nil
-}
-
-// caller warms a context of its own up, says that it is ready, and times count
-// computes from start on.
-func caller(ctx context.Context, g backends.Graph, in []backends.NamedTensor, count int, ready func(), start <-chan struct{}) ([]time.Duration, error) {
-	x, err := g.NewContext(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer x.Close()
-	once := func() (time.Duration, error) {
-		began := time.Now()
-		out, err := x.Compute(ctx, in)
-		took := time.Since(began)
-		for _, o := range out {
-			o.Tensor.Release()
-		}
-		return took, err
-	}
-	for range count/10 + 1 {
-		if _, err := once(); err != nil {
-			return nil, err
-		}
-	}
-	ready()
-	<-start
-	times := make([]time.Duration, count)
-	for i := range times {
-		if times[i], err = once(); err != nil {
-			return nil, err
-		}
-	}
-	return times, nil
-}
-
-// completeGraphs completes the names of models.
-func (a *app) completeGraphs(f *nnFlags) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+// completeModels completes the names of models, and .onnx files where there are none.
+func (a *app) completeModels(f *nnFlags) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+		files := []string{"onnx"}
 		n, err := f.openGraphs(cmd.Context(), a)
 		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
+			return files, cobra.ShellCompDirectiveFilterFileExt
 		}
 		defer n.registry.Close()
 		list, _ := n.registry.List()
 		var names []string
 		for _, s := range list {
-			names = append(names, s.FullName())
+			if strings.HasPrefix(s.FullName(), typed) {
+				names = append(names, s.FullName())
+			}
+		}
+		if len(names) == 0 {
+			return files, cobra.ShellCompDirectiveFilterFileExt
 		}
 		return names, cobra.ShellCompDirectiveNoFileComp
 	}

@@ -52,8 +52,13 @@ func readGuest(path string) ([]byte, error) {
 
 // kindOf says what a file is that is not WebAssembly, as far as its first bytes tell.
 func kindOf(b []byte) string {
-	if len(b) == 0 {
+	switch {
+	case len(b) == 0:
 		return "empty"
+	case component.IsComponent(b):
+		return "a WebAssembly component"
+	case component.IsModule(b):
+		return "a WebAssembly core module"
 	}
 	if bytes.HasPrefix(b, []byte("\x00asm")) {
 		if len(b) < 8 {

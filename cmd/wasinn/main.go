@@ -39,6 +39,7 @@ const (
 	exitLink    = 3 // an import that this host does not have
 	exitTrap    = 4
 	exitLimit   = 5
+	exitDiffer  = 6 // graph diff: the engines part
 )
 
 // exitError carries an exit code to [app.run]. A nil err says nothing.
@@ -100,8 +101,9 @@ func (a *app) command() *cobra.Command {
 		Short: "Run WebAssembly guests that use wasi-nn",
 		Long: `wasinn hosts WebAssembly components and preview 1 modules that do machine
 learning through wasi-nn. Guests load a model that they bring, or name one that
-the host keeps in a registry; the host runs it on ONNX Runtime.`,
-		Example: `  wasinn setup onnxruntime
+the host keeps in a registry; the host runs it on ONNX Runtime, or, where that is
+not installed, on its engine in pure Go.`,
+		Example: `  wasinn doctor
   wasinn run --registry models --dir pictures guest.wasm name digits pictures/7.pgm
   wasinn graph ls --registry models`,
 		SilenceUsage:  true,

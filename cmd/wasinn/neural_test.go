@@ -212,7 +212,7 @@ func TestGraphCommands(t *testing.T) {
 	if len(info) != 1 || info[0].Backend != "onnxruntime" || info[0].Encoding != "onnx" || info[0].Target != "cpu" || len(info[0].Files[0].SHA256) != 64 {
 		t.Fatalf("info: %+v", info)
 	}
-	if in := info[0].Inputs; len(in) != 1 || in[0].Name != "image" || in[0].Type != "FP32" || !slices.Equal(in[0].Dims, []int64{-1, 1, 28, 28}) {
+	if in := info[0].Inputs; len(in) != 1 || in[0].Name != "image" || in[0].Type != "FP32" || !slices.Equal(in[0].Dims, []int64{-1, 1, 28, 28}) || !slices.Equal(in[0].Symbols, []string{"batch", "", "", ""}) {
 		t.Errorf("inputs: %+v", in)
 	}
 	var times []benchRow
@@ -220,8 +220,18 @@ func TestGraphCommands(t *testing.T) {
 	if len(times) != 1 || times[0].Computes != 15 || times[0].MinNS <= 0 || times[0].MinNS > times[0].MedianNS || times[0].MedianNS > times[0].P95NS {
 		t.Errorf("bench: %+v", times)
 	}
+	if times[0].LoadNS <= 0 || times[0].FirstNS <= 0 || times[0].P95NS > times[0].P99NS || times[0].Ratio != 0 {
+		t.Errorf("bench: %+v", times)
+	}
 	run(&times, "bench", "-n", "1", "--dims", "image=4x1x28x28", "digits")
-	for _, bad := range [][]string{{"--dims", "image=1x2", "digits"}, {"--dims", "nothere=1", "digits"}, {"--dims", "image=9999999x1x28x28", "digits"}, {"nothere"}} {
+	run(&times, "bench", "-n", "1", "--warm-up", "0", "--dim", "batch=4", "--compare", "digits")
+	if len(times) != 2 || times[0].Backend == times[1].Backend || times[0].Ratio != 1 || times[1].Ratio <= 0 {
+		t.Errorf("bench of both: %+v", times)
+	}
+	if r := command(t, "graph", "bench", "-n", "1", "--compare", models+"/digits/model.onnx"); r.code != 0 || !strings.Contains(r.stdout, "RATIO") || strings.Count(r.stdout, "digits") != 2 {
+		t.Errorf("bench of a file: %+v", r)
+	}
+	for _, bad := range [][]string{{"--dim", "nothere=1", "digits"}, {"--dim", "n", "digits"}, {"--dims", "image=1x2", "digits"}, {"--dims", "nothere=1", "digits"}, {"--dims", "image=9999999x1x28x28", "digits"}, {"nothere"}} {
 		if r := command(t, append([]string{"graph", "bench", "--registry", models}, bad...)...); r.code != exitUsage || r.stderr == "" {
 			t.Errorf("%v: %+v", bad, r)
 		}

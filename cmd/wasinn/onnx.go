@@ -222,14 +222,18 @@ func (t *tensorRow) readTensorType(b []byte) error {
 				if n != 1 {
 					return nil
 				}
-				size := int64(-1)
-				err := fields(dim, func(n int, v uint64, _ []byte) error {
-					if n == 1 {
+				size, symbol := int64(-1), ""
+				err := fields(dim, func(n int, v uint64, name []byte) error {
+					switch n {
+					case 1:
 						size = int64(v)
+					case 2:
+						symbol = clip(name)
 					}
 					return nil
 				})
 				t.Dims = append(t.Dims, size)
+				t.Symbols = append(t.Symbols, symbol)
 				return err
 			})
 		}

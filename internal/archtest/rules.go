@@ -86,6 +86,7 @@ func Rules() []Rule {
 		// Helpers, which know nothing of the rest.
 		{"internal/archtest", nil},
 		{"internal/golden", nil},
+		{"internal/graphdiff", in("backends", "internal/onnxdata", "internal/valuediff")},
 		{"internal/invariants", nil},
 		{"internal/onnxdata", in("backends", protowire)},
 		{"internal/onnxtest", nil},
