@@ -56,19 +56,30 @@ func (c *Conv) packDepthwise(weights []float32) {
 // layOutDepthwise makes the tables that kernels read.
 //
 // One has the masks of each strip of columns: for each vector that is loaded of a row
-// of input, the lanes that are in the input, and last those that are in the output.
-// The other has the rows of input that each block of rows of output meets: their
-// offsets in bytes plus 1, or 0 for padding. The last block may have fewer rows.
+// of input, the lanes that are in the input, and last those that are in the output; for
+// kernels of four lanes it has what addStrip says. The other has the rows of input that
+// each block of rows of output meets: their offsets in bytes plus 1, or 0 for padding.
+// The last block may have fewer rows.
 func (p *plan) layOutDepthwise(c *Conv) {
 	w, lanes := &c.win, c.kern.lanes
 	p.strips = (p.out[2] + lanes - 1) / lanes
+	p.pitch = p.in[2]
+	if lanes == 4 && p.pitch < leastPitch {
+		p.pitch = leastPitch
+		p.scratch = p.in[1] * p.pitch
+	}
 	record := 16
 	if lanes == 8 {
 		record = 256
 	}
 	for s := range p.strips {
 		first := s * lanes
-		for _, at := range vectorsOfRow(lanes, w.kernel[2], w.stride[2]) {
+		vectors := vectorsOfRow(lanes, w.kernel[2], w.stride[2])
+		if lanes == 4 {
+			p.addStrip(vectors, first*w.stride[2]-w.begin[2], p.out[2]-first)
+			continue
+		}
+		for _, at := range vectors {
 			p.addMask(lanes, first*w.stride[2]-w.begin[2]+at, p.in[2])
 		}
 		p.addMask(lanes, first, p.out[2])
@@ -79,7 +90,7 @@ func (p *plan) layOutDepthwise(c *Conv) {
 		for i := range (rows-1)*w.stride[1] + w.kernel[1] {
 			ih := oh*w.stride[1] - w.begin[1] + i
 			if ih >= 0 && ih < p.in[1] {
-				p.inputRows = append(p.inputRows, 4*ih*p.in[2]+1)
+				p.inputRows = append(p.inputRows, 4*ih*p.pitch+1)
 			} else {
 				p.inputRows = append(p.inputRows, 0)
 			}
@@ -95,6 +106,8 @@ func vectorsOfRow(lanes, size, stride int) []int {
 		return []int{0, 1, 2, 3, 4}[:size]
 	case lanes == 16:
 		return []int{0, 16, 32}
+	case lanes == 4:
+		return []int{0, 4, 8}
 	}
 	return []int{0, 8, 2, 10, 4, 12}[:size+1]
 }
@@ -139,6 +152,9 @@ func (d *depthwise) Do(lo, hi int) {
 		var res []float32
 		if d.res != nil {
 			res = d.res[i*size:][:size]
+		}
+		if p.pitch > p.in[2] {
+			src = p.widen(s, src)
 		}
 		d.plane(a, dst, src, res)
 		c.spec.Activation.apply(dst)

@@ -26,10 +26,12 @@ type plan struct {
 
 	across bool // vectors are of channels, not of columns
 
-	// Tables of a depthwise convolution, and its number of strips of columns.
+	// Tables of a depthwise convolution, its number of strips of columns, and how far a
+	// row of input is from the next.
 	masks     []byte
 	inputRows []int
 	strips    int
+	pitch     int
 
 	rows, cols             int // of a block of output; the last ones may be smaller
 	rowBlocks, colBlocks   int

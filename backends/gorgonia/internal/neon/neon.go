@@ -254,6 +254,11 @@ func (f *Func) Store(v V, base string, offset int) {
 	f.Ins("FMOVQ F%v, %d(%s)", In(v), offset, base)
 }
 
+// LoadPair moves 32 bytes to two registers.
+func (f *Func) LoadPair(a, b V, base string, offset int) {
+	f.Ins("FLDPQ %d(%s), (F%v, F%v)", offset, base, Out(a), Out(b))
+}
+
 // LoadFirst loads the first n words, from 1 to 4, from base on, which moves behind
 // them where n is 3, and clears the rest.
 func (f *Func) LoadFirst(v V, base string, n int) {
@@ -283,6 +288,22 @@ func (f *Func) StoreFirst(v V, base string, n int) {
 	default:
 		f.Store(v, base, 0)
 	}
+}
+
+// FirstOf has, for each number from 1 to 3 that the register n may have in its lowest
+// bits, the instructions of each(number).
+func (f *Func) FirstOf(n string, each func(n int)) {
+	single, pair, done := f.NewLabel("single"), f.NewLabel("pair"), f.NewLabel("done")
+	f.Branch("TBZ $1, "+n+",", single)
+	f.Branch("TBZ $0, "+n+",", pair)
+	each(3)
+	f.Branch("JMP", done)
+	f.Label(pair)
+	each(2)
+	f.Branch("JMP", done)
+	f.Label(single)
+	each(1)
+	f.Label(done)
 }
 
 // Float loads an argument of type float32 into every lane of v.

@@ -36,7 +36,7 @@ func main() {
 		emitTranspose8x8()
 		write(*amd64, dispatchAMD64())
 		write(*other, dispatchOther())
-		writeNEON("../vec", "vec", dispatchARM64(), func(file *neon.File) {
+		writeNEON("../vec", "vec", "dispatch", dispatchARM64(), func(file *neon.File) {
 			for _, o := range ops {
 				o.emitNEON(file)
 			}
@@ -49,6 +49,7 @@ func main() {
 		emitConv()
 		emitDepthwise()
 		write(*amd64, tileTables()+depthwiseTables())
+		writeNEON("../../conv/kernel", "conv", "tables", tablesNEON(), emitConvNEON)
 	default:
 		fmt.Fprintf(os.Stderr, "asm: there is no set %q: use vec or conv\n", *set)
 		os.Exit(1)
@@ -57,12 +58,12 @@ func main() {
 }
 
 // writeNEON writes what arm64 has: the assembly, its declarations and the choice.
-func writeNEON(path, pkg, dispatch string, emit func(file *neon.File)) {
+func writeNEON(path, pkg, choice, text string, emit func(file *neon.File)) {
 	file := neon.NewFile(pkg, "command: go generate")
 	emit(file)
 	write(path+"_arm64.s", string(file.Assembly()))
 	write(path+"_arm64.go", string(file.Stubs()))
-	write(filepath.Join(filepath.Dir(path), "dispatch_arm64.go"), dispatch)
+	write(filepath.Join(filepath.Dir(path), choice+"_arm64.go"), text)
 }
 
 func write(path, text string) {

@@ -250,13 +250,13 @@ func (o *neonOp) rest(f *neon.Func) {
 	var in []Op
 	for _, r := range o.ins {
 		x := f.Reg()
-		o.some(f, func(n int) { f.LoadFirst(x, o.pointers[r], n) })
+		f.FirstOf(rowsLeft, func(n int) { f.LoadFirst(x, o.pointers[r], n) })
 		in = append(in, x)
 	}
 	var out Op
 	if o.does.out != nil {
 		out = o.does.out(in)
-		o.some(f, func(n int) { f.StoreFirst(vector(out), o.pointers["dst"], n) })
+		f.FirstOf(rowsLeft, func(n int) { f.StoreFirst(vector(out), o.pointers["dst"], n) })
 	}
 	switch sum := o.does.sum; {
 	case sum == nil:
@@ -267,21 +267,6 @@ func (o *neonOp) rest(f *neon.Func) {
 		f.FirstLanes(mask, rowsLeft, scratch)
 		sum.combine(o.accs[0], arm.pick(mask, sum.value(in, out), arm.bcast(sum.neutral)))
 	}
-}
-
-// some has the instructions for as many elements as are left, from one to three.
-func (o *neonOp) some(f *neon.Func, one func(n int)) {
-	single, pair, done := f.NewLabel("single"), f.NewLabel("pair"), f.NewLabel("done")
-	f.Branch("TBZ $1, "+rowsLeft+",", single)
-	f.Branch("TBZ $0, "+rowsLeft+",", pair)
-	one(3)
-	f.Branch("JMP", done)
-	f.Label(pair)
-	one(2)
-	f.Branch("JMP", done)
-	f.Label(single)
-	one(1)
-	f.Label(done)
 }
 
 // result combines the vectors of partial results, in pairs, and then their lanes.
