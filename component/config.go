@@ -6,6 +6,7 @@ import (
 
 	"github.com/wasinn/wasinn/component/abi"
 	"github.com/wasinn/wasinn/component/internal/corewasm"
+	"github.com/wasinn/wasinn/component/internal/validate"
 )
 
 // Engine says how core WebAssembly runs.
@@ -62,6 +63,7 @@ type Config struct {
 	planLimit     int
 	coreInstances int
 	uninterrupted bool
+	features      Features
 	workers       int
 }
 
@@ -113,6 +115,24 @@ func (c Config) WithCoreInstanceLimit(n int) Config { c.coreInstances = n; retur
 // Without, guests run a little faster, and one that loops can never be stopped.
 func (c Config) WithInterruption(on bool) Config { c.uninterrupted = !on; return c }
 
+// Features are features of the Component Model that are proposed and not
+// standard yet. All are off unless asked for: a component that uses one is
+// refused with a *[FeatureError].
+//
+// See https://github.com/WebAssembly/component-model/blob/main/design/mvp/Explainer.md#gated-features
+type Features struct {
+	// FixedLengthLists has list<T, N>.
+	FixedLengthLists bool
+	// CanonicalNames has interface names with a version's track alone, such as
+	// a:b/c@1 or a:b/c@0.2, and version suffixes.
+	CanonicalNames bool
+	// NestedNames has nested namespaces and packages in interface names.
+	NestedNames bool
+}
+
+// WithFeatures turns proposed features on.
+func (c Config) WithFeatures(f Features) Config { c.features = f; return c }
+
 // WithCompilationWorkers sets how many goroutines compile one core module; 0
 // means one. With more than one, a defect of wazero's compiler that panics ends
 // the process; with one, it is an error.
@@ -124,6 +144,14 @@ type Progress struct {
 	Done, Total int
 	// Elapsed is the time since compilation began.
 	Elapsed time.Duration
+}
+
+func (c Config) validation() validate.Features {
+	return validate.Features{
+		FixedLengthLists: c.features.FixedLengthLists,
+		CanonicalNames:   c.features.CanonicalNames,
+		NestedNames:      c.features.NestedNames,
+	}
 }
 
 func (c Config) abiLimits() abi.Limits {

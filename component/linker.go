@@ -68,7 +68,7 @@ func (l *Linker) DefineResource(instance, name string, r *abi.ResourceType) erro
 func (l *Linker) DefineModule(instance, name string, wasm []byte) error {
 	m, err := corebin.Parse(wasm)
 	if err == nil {
-		err = validate.CheckModule(m, validate.Features{})
+		err = validate.CheckModule(m, l.rt.cfg.validation())
 	}
 	if err != nil {
 		return fmt.Errorf("define %s: core module: %w", defName(instance, name), err)

@@ -55,7 +55,7 @@ func (rt *Runtime) Compile(ctx context.Context, wasm []byte, opts ...CompileOpti
 	if err != nil {
 		return nil, err
 	}
-	valid, err := validate.Validate(decoded, validate.Features{})
+	valid, err := validate.Validate(decoded, rt.cfg.validation())
 	if err != nil {
 		return nil, err
 	}

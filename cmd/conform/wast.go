@@ -27,6 +27,9 @@ func wastCommand() *cobra.Command {
 			if _, err := o.component(); err != nil {
 				return err
 			}
+			if _, err := o.features(); err != nil {
+				return err
+			}
 			r.expected = wast.Expected{}
 			if expect != "" {
 				var err error

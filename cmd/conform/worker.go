@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,6 +36,8 @@ type outcome struct {
 type engineOptions struct {
 	engine  string
 	host    bool
+	extra   []string
+	only    bool
 	memory  uint64
 	timeout time.Duration
 }
@@ -41,8 +45,25 @@ type engineOptions struct {
 func (o *engineOptions) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.engine, "engine", component.EngineCompiler.String(), "wazero's engine: compiler or interpreter")
 	cmd.Flags().BoolVar(&o.host, "host", false, "define what wasmtime's own suite imports (instance host)")
+	cmd.Flags().StringSliceVar(&o.extra, "features", []string{"fixed-length-lists"}, "what is on of the proposals that are not standard yet: fixed-length-lists, canonical-names, nested-names")
+	cmd.Flags().BoolVar(&o.only, "validate", false, "compile what scripts define without instantiating it, as wasm-tools' suite wants it")
 	cmd.Flags().Uint64Var(&o.memory, "memory", 16<<30, "the most bytes that the memories of one instance may have together")
 	cmd.Flags().DurationVar(&o.timeout, "timeout", 10*time.Second, "the longest that one command may run")
+}
+
+// features are what is on of the proposals that are not standard yet.
+func (o *engineOptions) features() (f component.Features, err error) {
+	known := map[string]*bool{
+		"fixed-length-lists": &f.FixedLengthLists, "canonical-names": &f.CanonicalNames, "nested-names": &f.NestedNames,
+	}
+	for _, name := range o.extra {
+		on, ok := known[name]
+		if !ok {
+			return f, fmt.Errorf("--features %q: expected %s", name, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+		}
+		*on = true
+	}
+	return f, nil
 }
 
 func (o *engineOptions) component() (component.Engine, error) {
@@ -79,7 +100,11 @@ func work(ctx context.Context, out io.Writer, o engineOptions, path string, leav
 	if err != nil {
 		return err
 	}
-	rt, err := component.NewRuntime(ctx, component.NewConfig().WithEngine(engine).WithMemoryLimit(o.memory))
+	features, err := o.features()
+	if err != nil {
+		return err
+	}
+	rt, err := component.NewRuntime(ctx, component.NewConfig().WithEngine(engine).WithMemoryLimit(o.memory).WithFeatures(features))
 	if err != nil {
 		return err
 	}
@@ -90,7 +115,7 @@ func work(ctx context.Context, out io.Writer, o engineOptions, path string, leav
 		}
 	}
 	runner := wast.NewRunner(rt, l)
-	runner.Engine, runner.Timeout = engine, o.timeout
+	runner.Engine, runner.Timeout, runner.CompileOnly = engine, o.timeout, o.only
 	left := map[int]bool{}
 	for _, i := range leaveOut {
 		left[i] = true
@@ -160,7 +185,7 @@ func isolated(ctx context.Context, o engineOptions, path string, commands int) (
 
 // worker is what runs one script without the commands that are left out.
 func (o engineOptions) worker(path string, leaveOut map[int]string) worker {
-	args := []string{"wast-worker", "--engine", o.engine, "--timeout", o.timeout.String(), fmt.Sprintf("--host=%t", o.host), fmt.Sprintf("--memory=%d", o.memory)}
+	args := []string{"wast-worker", "--engine", o.engine, "--timeout", o.timeout.String(), fmt.Sprintf("--host=%t", o.host), fmt.Sprintf("--memory=%d", o.memory), "--features=" + strings.Join(o.extra, ","), fmt.Sprintf("--validate=%t", o.only)}
 	for i := range leaveOut {
 		args = append(args, "--leave-out", strconv.Itoa(i))
 	}

@@ -11,9 +11,9 @@ import (
 
 // TestScripts runs scripts of our own: host uses every function and resource type
 // of the host instance but return-hi and resource2; linked has definitions
-// that import from other instances of the script.
+// that import from other instances of the script; proposals what is not standard yet.
 func TestScripts(t *testing.T) {
-	for _, script := range []string{"testdata/host/host.json", "testdata/linked/linked.json"} {
+	for _, script := range []string{"testdata/host/host.json", "testdata/linked/linked.json", "testdata/proposals/proposals.json"} {
 		t.Run(path.Base(script), func(t *testing.T) { runScript(t, script) })
 	}
 }
@@ -23,7 +23,7 @@ func runScript(t *testing.T, script string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rt, err := component.NewRuntime(t.Context(), component.NewConfig())
+	rt, err := component.NewRuntime(t.Context(), component.NewConfig().WithFeatures(component.Features{FixedLengthLists: true, NestedNames: true}))
 	if err != nil {
 		t.Fatal(err)
 	}

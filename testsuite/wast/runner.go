@@ -53,6 +53,8 @@ type Runner struct {
 
 	// Engine runs core modules that are not in a component.
 	Engine component.Engine
+	// CompileOnly has what scripts define compiled and not instantiated.
+	CompileOnly bool
 	// Timeout is the longest that one command may run; 0 for ever.
 	Timeout time.Duration
 
@@ -153,7 +155,7 @@ func (r *Runner) command(ctx context.Context, s *Script, c *Command) error {
 	switch c.Type {
 	case "module":
 		r.last = nil
-		if err := r.define(ctx, s, c); err != nil {
+		if err := r.define(ctx, s, c); err != nil || r.CompileOnly {
 			return err
 		}
 		return r.instantiate(ctx, r.lastDef, c.Name)
@@ -231,7 +233,13 @@ func (r *Runner) define(ctx context.Context, s *Script, c *Command) error {
 	return nil
 }
 
+// errCompileOnly is why there is no instance.
+var errCompileOnly = skipf("definitions are compiled and not instantiated")
+
 func (r *Runner) start(ctx context.Context, def definition) (instance, error) {
+	if r.CompileOnly {
+		return nil, errCompileOnly
+	}
 	if m, ok := def.(coreModule); ok {
 		return r.core.instantiate(ctx, m)
 	}
@@ -311,6 +319,9 @@ func (r *Runner) act(ctx context.Context, a *Action) ([]value.Value, error) {
 	inst := r.last
 	if a.Module != "" {
 		inst = r.instances[a.Module]
+	}
+	if inst == nil && r.CompileOnly {
+		return nil, errCompileOnly
 	}
 	if inst == nil {
 		return nil, &undefined{r.why}

@@ -86,7 +86,7 @@ var parseTests = []struct {
 			},
 			Memories: []MemoryType{
 				{Limits: Limits{Min: 1, Max: 2, HasMax: true, Shared: true}, PageSizeLog2: 16},
-				{Limits: Limits{Min: 1, Max: 2, HasMax: true, Is64: true}, PageSizeLog2: 0},
+				{Limits: Limits{Min: 1, Max: 2, HasMax: true, Is64: true}, PageSizeLog2: 0, CustomPageSize: true},
 			},
 			Globals: []GlobalType{{Type: I32, Mutable: true}, {Type: I64}, {Type: codeRef | heapConcrete | 5<<32}},
 			Tags:    []uint32{0},

@@ -209,6 +209,7 @@ func ReadMemoryType(r *Reader) (t MemoryType, err error) {
 	}
 	t.PageSizeLog2 = 16
 	if flags&0x08 != 0 {
+		t.CustomPageSize = true
 		t.PageSizeLog2, err = r.U32()
 	}
 	return t, err

@@ -137,6 +137,8 @@ type MemoryType struct {
 	Limits Limits
 	// PageSizeLog2 is 16 unless the module asks for custom page sizes.
 	PageSizeLog2 uint32
+	// CustomPageSize tells that the module gives the page size, if only the usual one.
+	CustomPageSize bool
 }
 
 // GlobalType is the type of a global.

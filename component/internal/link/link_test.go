@@ -204,7 +204,10 @@ func TestMatchName(t *testing.T) {
 		{"0.0.x matches itself only", "v:w/x@0.0.2", ""},
 		{"a version where the host has none", "a:b/c@1.0.0", ""},
 		{"no version where the host has one", "x:y/z", ""},
-		{"a version that is none", "x:y/z@1", ""},
+		{"a track from 1 on", "x:y/z@1", "x:y/z@1.4.0"},
+		{"a track below 1", "wasi:io/poll@0.2", "wasi:io/poll@0.2.6"},
+		{"a track that the host does not have", "x:y/z@3", ""},
+		{"a version that is none", "x:y/z@1.4", ""},
 	} {
 		match, ok := MatchName(c.want, have)
 		if match != c.match || ok != (c.match != "") {

@@ -21,11 +21,14 @@ func splitVersion(name string) (base string, v version, ok bool) {
 	return base, parseVersion(text), true
 }
 
+// parseVersion reads a version, or a track as canonical interface names have
+// it: 1, 0.2 or 0.0.3.
 func parseVersion(text string) version {
 	text, _, _ = strings.Cut(text, "+")
 	text, _, pre := strings.Cut(text, "-")
 	fields := strings.Split(text, ".")
-	v := version{pre: pre || len(fields) != 3}
+	track := len(fields) == 1 && fields[0] != "0" || len(fields) == 2 && fields[0] == "0" && fields[1] != "0"
+	v := version{pre: pre || len(fields) != 3 && !track}
 	for i, p := range []*uint64{&v.major, &v.minor, &v.patch} {
 		if i < len(fields) {
 			n, err := strconv.ParseUint(fields[i], 10, 64)

@@ -118,11 +118,11 @@ func (v *validator) tableType(t corebin.TableType) error {
 
 // memoryType checks a memory type: at most 4 GiB, in pages.
 func (v *validator) memoryType(t corebin.MemoryType) error {
-	if t.PageSizeLog2 != 16 {
-		if t.PageSizeLog2 != 0 {
-			return fmt.Errorf("page size 2^%d, expected 2^0 or 2^16", t.PageSizeLog2)
-		}
-		if err := need(v.features.Core.CustomPageSizes, "memories with pages of one byte", "custom page sizes", coreFeature); err != nil {
+	if t.PageSizeLog2 != 16 && t.PageSizeLog2 != 0 {
+		return fmt.Errorf("page size 2^%d, expected 2^0 or 2^16", t.PageSizeLog2)
+	}
+	if t.CustomPageSize {
+		if err := need(v.features.Core.CustomPageSizes, "memories that give their page size", "custom page sizes", coreFeature); err != nil {
 			return err
 		}
 	}

@@ -92,7 +92,7 @@ func TestCoreGates(t *testing.T) {
 	tests := map[string]*corebin.Module{
 		"multi-memory":                           {Memories: []corebin.MemoryType{one, one}},
 		"threads":                                {Memories: []corebin.MemoryType{shared}},
-		"custom page sizes":                      {Memories: []corebin.MemoryType{{}}},
+		"custom page sizes":                      {Memories: []corebin.MemoryType{{CustomPageSize: true}}},
 		"garbage collection":                     {Types: []corebin.Type{{Kind: corebin.KindStruct}}},
 		"typed references or garbage collection": {Globals: []corebin.GlobalType{{Type: 0x64 | 0x70<<8}}},
 		"exception handling":                     {Tags: []uint32{0}},
