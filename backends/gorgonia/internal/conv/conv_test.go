@@ -219,20 +219,7 @@ func TestDepthwiseConvolutionsOfRandomShapes(t *testing.T) {
 		t.Run(kern.name, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(5, 6))
 			for i := range 300 {
-				k, stride, channels := 3+2*r.IntN(2), 1+r.IntN(2), 2+r.IntN(4)
-				w := Window{Kernel: []int{k, k}, Strides: []int{stride, stride}}
-				tc := convCase{batch: 1 + r.IntN(2)}
-				for range 2 {
-					b, e := r.IntN(k+2), r.IntN(k+2)
-					w.PadsBegin, w.PadsEnd = append(w.PadsBegin, b), append(w.PadsEnd, e)
-					tc.in = append(tc.in, max(1, k-b-e)+r.IntN(45))
-				}
-				if i%5 == 0 { // the first dimension has no part in it
-					w = Window{append([]int{1}, w.Kernel...), append([]int{1}, w.Strides...), nil, append([]int{0}, w.PadsBegin...), append([]int{0}, w.PadsEnd...)}
-					tc.in = append([]int{1 + r.IntN(3)}, tc.in...)
-				}
-				tc.spec = Spec{Window: w, InChannels: channels, OutChannels: channels * (1 + r.IntN(2)), Group: channels,
-					Activation: Activation{Kind: Kind(r.IntN(int(HardSwish) + 1)), Alpha: 0.25, Beta: 0.75}}
+				tc := randomDepthwise(r, i%5 == 0)
 				if i%4 == 0 {
 					testConv(t, kern, two, r, tc)
 				} else {
@@ -241,6 +228,26 @@ func TestDepthwiseConvolutionsOfRandomShapes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// randomDepthwise is a depthwise convolution for which kernels may have functions, of
+// three spatial dimensions where volume is set.
+func randomDepthwise(r *rand.Rand, volume bool) convCase {
+	k, stride, channels := 3+2*r.IntN(2), 1+r.IntN(2), 2+r.IntN(4)
+	w := Window{Kernel: []int{k, k}, Strides: []int{stride, stride}}
+	tc := convCase{batch: 1 + r.IntN(2)}
+	for range 2 {
+		b, e := r.IntN(k+2), r.IntN(k+2)
+		w.PadsBegin, w.PadsEnd = append(w.PadsBegin, b), append(w.PadsEnd, e)
+		tc.in = append(tc.in, max(1, k-b-e)+r.IntN(45))
+	}
+	if volume { // the first dimension has no part in it
+		w = Window{append([]int{1}, w.Kernel...), append([]int{1}, w.Strides...), nil, append([]int{0}, w.PadsBegin...), append([]int{0}, w.PadsEnd...)}
+		tc.in = append([]int{1 + r.IntN(3)}, tc.in...)
+	}
+	tc.spec = Spec{Window: w, InChannels: channels, OutChannels: channels * (1 + r.IntN(2)), Group: channels,
+		Activation: Activation{Kind: Kind(r.IntN(int(HardSwish) + 1)), Alpha: 0.25, Beta: 0.75}}
+	return tc
 }
 
 func TestConvolutionsOfRealLayers(t *testing.T) {

@@ -136,8 +136,9 @@ func zeroAt(zero []int32, i int) int32 {
 
 // intRows are the rows of A for the kernels. Elements are
 //
-//   - for kernels of quads: uint8, 128 more where they were int8, and zeros and sums
-//     hold for each row -(zero point + that shift) and -(sum of its uint8);
+//   - for kernels of quads: uint8, 128 more where they were int8, or, for those that
+//     take signed ones, int8, 128 less where they were uint8; zeros and sums hold for
+//     each row -(zero point + that shift) and -(sum of its elements);
 //   - for others: int16, less their zero point.
 type intRows struct {
 	data        []byte
@@ -168,46 +169,50 @@ func (r *intRows) pack(kern *intKernel, a *IntA, i0, i1, k0, k1 int) {
 		case k0 == k1:
 			r.sums[i] = 0
 		case a.Trans:
-			r.sums[i] = -packColumn(row, a.Data[k0*a.LD+i:], a.LD, k1-k0, shiftA(a.Signed))
+			r.sums[i] = -packColumn(row, a.Data[k0*a.LD+i:], a.LD, k1-k0, shift(a.Signed != kern.signedA), shift(kern.signedA))
 		default:
-			r.sums[i] = -packBytes(row, a.Data[i*a.LD+k0:][:k1-k0], shiftA(a.Signed))
+			r.sums[i] = -packBytes(row, a.Data[i*a.LD+k0:][:k1-k0], shift(a.Signed != kern.signedA), shift(kern.signedA))
 		}
 		clear(row[k1-k0:])
-		r.zeros[i] = -zero - int32(shiftA(a.Signed))
+		r.zeros[i] = -zero - int32(shift(a.Signed)) + int32(shift(kern.signedA))
 	}
 }
 
-// shiftA is what makes bytes unsigned, added modulo 256.
-func shiftA(signed bool) byte {
-	if signed {
+// shift is what takes bytes from signed to unsigned or back, added modulo 256.
+func shift(changes bool) byte {
+	if changes {
 		return 128
 	}
 	return 0
 }
 
-// packBytes copies bytes after exclusive or with flip and returns their sum.
-func packBytes(to, from []byte, flip byte) (sum int32) {
+// packBytes copies bytes after exclusive or with flip and returns their sum, as
+// unsigned ones less bias, which is 128 where they are signed.
+func packBytes(to, from []byte, flip, bias byte) (sum int32) {
 	const pairs = 0x00ff00ff00ff00ff
-	flips := uint64(flip) * 0x0101010101010101
+	flips, biases := uint64(flip)*0x0101010101010101, uint64(bias)*0x0101010101010101
 	to = to[:len(from)]
+	sum = -int32(bias) * int32(len(from))
 	for len(from) >= 8 {
 		x := binary.LittleEndian.Uint64(from) ^ flips
 		binary.LittleEndian.PutUint64(to, x)
+		x ^= biases
 		sum += int32((x&pairs + x>>8&pairs) * 0x0001000100010001 >> 48)
 		from, to = from[8:], to[8:]
 	}
 	for i, x := range from {
 		to[i] = x ^ flip
-		sum += int32(x ^ flip)
+		sum += int32(x ^ flip ^ bias)
 	}
 	return sum
 }
 
-func packColumn(to, from []byte, ld, k int, flip byte) (sum int32) {
+// packColumn is packBytes of bytes that are ld apart.
+func packColumn(to, from []byte, ld, k int, flip, bias byte) (sum int32) {
 	for p := range k {
 		x := from[p*ld] ^ flip
 		to[p] = x
-		sum += int32(x)
+		sum += int32(x^bias) - int32(bias)
 	}
 	return sum
 }
@@ -275,14 +280,14 @@ func (q *intPanels) pack(kern *intKernel, b *IntB, q0, q1, n, k0, k1 int) {
 			packBytePanel(kern, panel, sums, b, j0, cols, k0, k1)
 		}
 		for j := range cols {
-			zeros[j] = zeroAt(b.Zero, j0+j) - int32(shiftA(!b.Signed))
+			zeros[j] = zeroAt(b.Zero, j0+j) - int32(shift(!b.Signed))
 			sums[j] -= int32(k1-k0) * zeros[j]
 		}
 	}
 }
 
 func packBytePanel(kern *intKernel, panel []byte, sums []int32, b *IntB, j0, cols, k0, k1 int) {
-	p, flip := k0, shiftA(!b.Signed)
+	p, flip := k0, shift(!b.Signed)
 	if whole := (k1 - k0) &^ 3; whole > 0 && cols == kern.cols && !b.Trans && kern.packQuads != nil {
 		from := b.Data[k0*b.LD+j0:][:(whole-1)*b.LD+cols]
 		kern.packQuads(&panel[0], &from[0], uintptr(b.LD), uintptr(whole/4), uint32(flip)*0x01010101, &sums[0])
@@ -489,10 +494,32 @@ func (j *intJob) tile(t *intTile, p, q int) {
 		t.row0, t.col0 = addr(j.rows.zeros, i0), addr(j.cols.sums, j0)
 		t.row1, t.col1 = addr(j.rows.sums, i0), addr(j.cols.zeros, j0)
 	}
-	kern.tiles[rows-1](t)
+	if cols < kern.cols && kern.whole {
+		j.tileThrough(t, i0, j0, rows, cols)
+	} else {
+		kern.tiles[rows-1](t)
+	}
 	if j.post != nil && j.last {
 		for i := i0; i < i0+rows; i++ {
 			j.post(j.dst[i*j.ldd+j0:i*j.ldd+j0+cols], i, j0)
+		}
+	}
+}
+
+// tileThrough computes a tile of fewer columns than the kernel has, by way of one that
+// has all of them.
+func (j *intJob) tileThrough(t *intTile, i0, j0, rows, cols int) {
+	t.c, t.cRow = unsafe.Pointer(&t.edge), uintptr(j.kern.cols)*4
+	t.flags &^= intAccumulate
+	j.kern.tiles[rows-1](t)
+	for r := range rows {
+		from, to := t.edge[r*j.kern.cols:][:cols], j.dst[(i0+r)*j.ldd+j0:][:cols]
+		if j.k0 == 0 {
+			copy(to, from)
+			continue
+		}
+		for i, v := range from {
+			to[i] += v
 		}
 	}
 }

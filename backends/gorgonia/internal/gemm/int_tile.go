@@ -20,6 +20,8 @@ type intTile struct {
 	flags   uint32
 
 	rows, cols uint32 // read by the plain Go kernel only
+
+	edge [64]int32 // the result of kernels whose tiles are whole, where columns are missing
 }
 
 const (
@@ -29,12 +31,14 @@ const (
 )
 
 // intKernel is an integer micro-kernel of all heights. Its operands are groups of
-// 4 bytes along k: four bytes, unsigned of A and signed of B, where quads is true,
-// and two int16 otherwise.
+// 4 bytes along k: four bytes, signed of B and of A unsigned, unless signedA is true,
+// where quads is, and two int16 otherwise.
 type intKernel struct {
 	name       string
 	rows, cols int
 	quads      bool
+	signedA    bool
+	whole      bool // tiles have cols columns of the result
 	tiles      []func(*intTile)
 	packQuads  func(to, from *byte, src, quads uintptr, flip uint32, sums *int32) // or nil
 }

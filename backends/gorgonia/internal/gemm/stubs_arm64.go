@@ -33,4 +33,73 @@ func tileNEON_8x8(t *tile)
 //go:noescape
 func dotsNEON(to, rows, x *float32, stride, k uintptr, mask *int32)
 
+// copyRowsNEON copies rows of 8 elements, src bytes apart, one behind the other.
+//
+//go:noescape
+func copyRowsNEON(to, from *float32, src, rows uintptr)
+
+// transpose8NEON writes 8*blocks elements of each of 8 rows, src bytes apart, as columns of rows dst bytes apart.
+//
+//go:noescape
+func transpose8NEON(to, from *float32, dst, src, blocks uintptr)
+
+//go:noescape
+func intDOT_1x8(t *intTile)
+
+//go:noescape
+func intDOT_2x8(t *intTile)
+
+//go:noescape
+func intDOT_3x8(t *intTile)
+
+//go:noescape
+func intDOT_4x8(t *intTile)
+
+//go:noescape
+func intDOT_5x8(t *intTile)
+
+//go:noescape
+func intDOT_6x8(t *intTile)
+
+//go:noescape
+func intDOT_7x8(t *intTile)
+
+//go:noescape
+func intDOT_8x8(t *intTile)
+
+//go:noescape
+func intNEON_1x8(t *intTile)
+
+//go:noescape
+func intNEON_2x8(t *intTile)
+
+//go:noescape
+func intNEON_3x8(t *intTile)
+
+//go:noescape
+func intNEON_4x8(t *intTile)
+
+//go:noescape
+func intNEON_5x8(t *intTile)
+
+//go:noescape
+func intNEON_6x8(t *intTile)
+
+//go:noescape
+func intNEON_7x8(t *intTile)
+
+//go:noescape
+func intNEON_8x8(t *intTile)
+
+// packQuadsNEON interleaves 4*quads rows of 8 bytes, src bytes apart, by four, after
+// exclusive or with flip, and adds each column to its sum as signed bytes. It takes
+// processors that have the dot product.
+//
+//go:noescape
+func packQuadsNEON(to, from *byte, src, quads uintptr, flip uint32, sums *int32)
+
 var tilesNEON = [][]func(*tile){{tileNEON_1x8, tileNEON_2x8, tileNEON_3x8, tileNEON_4x8, tileNEON_5x8, tileNEON_6x8, tileNEON_7x8, tileNEON_8x8}}
+
+var intsDOT = []func(*intTile){intDOT_1x8, intDOT_2x8, intDOT_3x8, intDOT_4x8, intDOT_5x8, intDOT_6x8, intDOT_7x8, intDOT_8x8}
+
+var intsNEON = []func(*intTile){intNEON_1x8, intNEON_2x8, intNEON_3x8, intNEON_4x8, intNEON_5x8, intNEON_6x8, intNEON_7x8, intNEON_8x8}

@@ -1894,3 +1894,2908 @@ one:
 	FMOVS F3, 12(R0)
 done:
 	RET
+
+// func copyRowsNEON(to, from *float32, src, rows uintptr)
+TEXT ·copyRowsNEON(SB), NOSPLIT, $0-32
+	MOVD to+0(FP), R0
+	MOVD from+8(FP), R1
+	MOVD src+16(FP), R2
+	MOVD rows+24(FP), R3
+	CBZ R3, done
+row:
+	FLDPQ 0(R1), (F0, F1)
+	ADD R2, R1
+	FSTPQ.P (F0, F1), 32(R0)
+	SUB $1, R3
+	CBNZ R3, row
+done:
+	RET
+
+// func transpose8NEON(to, from *float32, dst, src, blocks uintptr)
+TEXT ·transpose8NEON(SB), NOSPLIT, $0-40
+	MOVD to+0(FP), R0
+	MOVD from+8(FP), R1
+	MOVD dst+16(FP), R2
+	MOVD src+24(FP), R3
+	MOVD blocks+32(FP), R4
+	LSL $1, R4
+	CBZ R4, done
+four:
+	MOVD R1, R5
+	FMOVQ 0(R5), F0
+	ADD R3, R5
+	FMOVQ 0(R5), F1
+	ADD R3, R5
+	FMOVQ 0(R5), F2
+	ADD R3, R5
+	FMOVQ 0(R5), F3
+	ADD R3, R5
+	MOVD R0, R6
+	VTRN1 V1.S4, V0.S4, V4.S4
+	VTRN2 V1.S4, V0.S4, V0.S4
+	VTRN1 V3.S4, V2.S4, V1.S4
+	VTRN2 V3.S4, V2.S4, V2.S4
+	VTRN1 V1.D2, V4.D2, V3.D2
+	VTRN2 V1.D2, V4.D2, V1.D2
+	VTRN1 V2.D2, V0.D2, V4.D2
+	VTRN2 V2.D2, V0.D2, V0.D2
+	FMOVQ F3, 0(R6)
+	ADD R2, R6
+	FMOVQ F4, 0(R6)
+	ADD R2, R6
+	FMOVQ F1, 0(R6)
+	ADD R2, R6
+	FMOVQ F0, 0(R6)
+	ADD R2, R6
+	FMOVQ 0(R5), F0
+	ADD R3, R5
+	FMOVQ 0(R5), F1
+	ADD R3, R5
+	FMOVQ 0(R5), F2
+	ADD R3, R5
+	FMOVQ 0(R5), F3
+	ADD R3, R5
+	MOVD R0, R6
+	VTRN1 V1.S4, V0.S4, V4.S4
+	VTRN2 V1.S4, V0.S4, V0.S4
+	VTRN1 V3.S4, V2.S4, V1.S4
+	VTRN2 V3.S4, V2.S4, V2.S4
+	VTRN1 V1.D2, V4.D2, V3.D2
+	VTRN2 V1.D2, V4.D2, V1.D2
+	VTRN1 V2.D2, V0.D2, V4.D2
+	VTRN2 V2.D2, V0.D2, V0.D2
+	FMOVQ F3, 16(R6)
+	ADD R2, R6
+	FMOVQ F4, 16(R6)
+	ADD R2, R6
+	FMOVQ F1, 16(R6)
+	ADD R2, R6
+	FMOVQ F0, 16(R6)
+	ADD R2, R6
+	ADD $16, R1
+	ADD R2<<2, R0, R0
+	SUB $1, R4
+	CBNZ R4, four
+done:
+	RET
+
+// func intDOT_1x8(t *intTile)
+TEXT ·intDOT_1x8(SB), NOSPLIT, $0-8
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R5
+	MOVD 16(R0), R16
+	MOVD 24(R0), R2
+	LSR $2, R1, R17
+	CBZ R17, rest
+four:
+	FMOVQ.P 16(R5), F8
+	FLDPQ.P 32(R2), (F9, F10)
+	WORD $0x4f88e120 // sdot v0.4s, v9.16b, v8.4b[0]
+	WORD $0x4f88e141 // sdot v1.4s, v10.16b, v8.4b[0]
+	FLDPQ.P 32(R2), (F9, F10)
+	WORD $0x4fa8e122 // sdot v2.4s, v9.16b, v8.4b[1]
+	WORD $0x4fa8e143 // sdot v3.4s, v10.16b, v8.4b[1]
+	FLDPQ.P 32(R2), (F9, F10)
+	WORD $0x4f88e924 // sdot v4.4s, v9.16b, v8.4b[2]
+	WORD $0x4f88e945 // sdot v5.4s, v10.16b, v8.4b[2]
+	FLDPQ.P 32(R2), (F9, F10)
+	WORD $0x4fa8e926 // sdot v6.4s, v9.16b, v8.4b[3]
+	WORD $0x4fa8e947 // sdot v7.4s, v10.16b, v8.4b[3]
+	SUB $1, R17
+	CBNZ R17, four
+rest:
+	AND $3, R1
+	CBZ R1, summed
+one:
+	FMOVS.P 4(R5), F8
+	FLDPQ.P 32(R2), (F9, F10)
+	WORD $0x4f88e120 // sdot v0.4s, v9.16b, v8.4b[0]
+	WORD $0x4f88e141 // sdot v1.4s, v10.16b, v8.4b[0]
+	SUB $1, R1
+	CBNZ R1, one
+summed:
+	VADD V4.S4, V0.S4, V0.S4
+	VADD V5.S4, V1.S4, V1.S4
+	VADD V6.S4, V2.S4, V2.S4
+	VADD V7.S4, V3.S4, V3.S4
+	VADD V2.S4, V0.S4, V0.S4
+	VADD V3.S4, V1.S4, V1.S4
+	MOVWU 92(R0), R14
+	TST $2, R14
+	BEQ correctEnd
+	MOVD 56(R0), R15
+	FLDPQ 0(R15), (F2, F3)
+	MOVD 48(R0), R15
+	VLD1R.P 4(R15), [V4.S4]
+	WORD $0x4ea49440 // mla v0.4s, v2.4s, v4.4s
+	WORD $0x4ea49461 // mla v1.4s, v3.4s, v4.4s
+	MOVD 72(R0), R15
+	FLDPQ 0(R15), (F2, F3)
+	MOVD 64(R0), R15
+	VLD1R.P 4(R15), [V4.S4]
+	WORD $0x4ea49440 // mla v0.4s, v2.4s, v4.4s
+	WORD $0x4ea49461 // mla v1.4s, v3.4s, v4.4s
+correctEnd:
+	MOVD 40(R0), R16
+	TST $1, R14
+	BEQ accumulateEnd
+	MOVD 32(R0), R15
+	FLDPQ 0(R15), (F2, F3)
+	VADD V2.S4, V0.S4, V0.S4
+	VADD V3.S4, V1.S4, V1.S4
+accumulateEnd:
+	MOVD 32(R0), R15
+	FMOVQ F0, 0(R15)
+	FMOVQ F1, 16(R15)
+	RET
+
+// func intDOT_2x8(t *intTile)
+TEXT ·intDOT_2x8(SB), NOSPLIT, $0-8
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R5
+	MOVD 16(R0), R16
+	MOVD 24(R0), R2
+	ADD R16, R5, R6
+	LSR $2, R1, R17
+	CBZ R17, rest
+four:
+	FMOVQ.P 16(R5), F8
+	FMOVQ.P 16(R6), F9
+	FLDPQ.P 32(R2), (F10, F11)
+	WORD $0x4f88e140 // sdot v0.4s, v10.16b, v8.4b[0]
+	WORD $0x4f88e161 // sdot v1.4s, v11.16b, v8.4b[0]
+	WORD $0x4f89e142 // sdot v2.4s, v10.16b, v9.4b[0]
+	WORD $0x4f89e163 // sdot v3.4s, v11.16b, v9.4b[0]
+	FLDPQ.P 32(R2), (F10, F11)
+	WORD $0x4fa8e144 // sdot v4.4s, v10.16b, v8.4b[1]
+	WORD $0x4fa8e165 // sdot v5.4s, v11.16b, v8.4b[1]
+	WORD $0x4fa9e146 // sdot v6.4s, v10.16b, v9.4b[1]
+	WORD $0x4fa9e167 // sdot v7.4s, v11.16b, v9.4b[1]
+	FLDPQ.P 32(R2), (F10, F11)
+	WORD $0x4f88e940 // sdot v0.4s, v10.16b, v8.4b[2]
+	WORD $0x4f88e961 // sdot v1.4s, v11.16b, v8.4b[2]
+	WORD $0x4f89e942 // sdot v2.4s, v10.16b, v9.4b[2]
+	WORD $0x4f89e963 // sdot v3.4s, v11.16b, v9.4b[2]
+	FLDPQ.P 32(R2), (F10, F11)
+	WORD $0x4fa8e944 // sdot v4.4s, v10.16b, v8.4b[3]
+	WORD $0x4fa8e965 // sdot v5.4s, v11.16b, v8.4b[3]
+	WORD $0x4fa9e946 // sdot v6.4s, v10.16b, v9.4b[3]
+	WORD $0x4fa9e967 // sdot v7.4s, v11.16b, v9.4b[3]
+	SUB $1, R17
+	CBNZ R17, four
+rest:
+	AND $3, R1
+	CBZ R1, summed
+one:
+	FMOVS.P 4(R5), F8
+	FMOVS.P 4(R6), F9
+	FLDPQ.P 32(R2), (F10, F11)
+	WORD $0x4f88e140 // sdot v0.4s, v10.16b, v8.4b[0]
+	WORD $0x4f88e161 // sdot v1.4s, v11.16b, v8.4b[0]
+	WORD $0x4f89e142 // sdot v2.4s, v10.16b, v9.4b[0]
+	WORD $0x4f89e163 // sdot v3.4s, v11.16b, v9.4b[0]
+	SUB $1, R1
+	CBNZ R1, one
+summed:
+	VADD V4.S4, V0.S4, V0.S4
+	VADD V5.S4, V1.S4, V1.S4
+	VADD V6.S4, V2.S4, V2.S4
+	VADD V7.S4, V3.S4, V3.S4
+	MOVWU 92(R0), R14
+	TST $2, R14
+	BEQ correctEnd
+	MOVD 56(R0), R15
+	FLDPQ 0(R15), (F4, F5)
+	MOVD 48(R0), R15
+	VLD1R.P 4(R15), [V6.S4]
+	WORD $0x4ea69480 // mla v0.4s, v4.4s, v6.4s
+	WORD $0x4ea694a1 // mla v1.4s, v5.4s, v6.4s
+	VLD1R.P 4(R15), [V6.S4]
+	WORD $0x4ea69482 // mla v2.4s, v4.4s, v6.4s
+	WORD $0x4ea694a3 // mla v3.4s, v5.4s, v6.4s
+	MOVD 72(R0), R15
+	FLDPQ 0(R15), (F4, F5)
+	MOVD 64(R0), R15
+	VLD1R.P 4(R15), [V6.S4]
+	WORD $0x4ea69480 // mla v0.4s, v4.4s, v6.4s
+	WORD $0x4ea694a1 // mla v1.4s, v5.4s, v6.4s
+	VLD1R.P 4(R15), [V6.S4]
+	WORD $0x4ea69482 // mla v2.4s, v4.4s, v6.4s
+	WORD $0x4ea694a3 // mla v3.4s, v5.4s, v6.4s
+correctEnd:
+	MOVD 40(R0), R16
+	TST $1, R14
+	BEQ accumulateEnd
+	MOVD 32(R0), R15
+	FLDPQ 0(R15), (F4, F5)
+	VADD V4.S4, V0.S4, V0.S4
+	VADD V5.S4, V1.S4, V1.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F4, F5)
+	VADD V4.S4, V2.S4, V2.S4
+	VADD V5.S4, V3.S4, V3.S4
+accumulateEnd:
+	MOVD 32(R0), R15
+	FMOVQ F0, 0(R15)
+	FMOVQ F1, 16(R15)
+	ADD R16, R15
+	FMOVQ F2, 0(R15)
+	FMOVQ F3, 16(R15)
+	RET
+
+// func intDOT_3x8(t *intTile)
+TEXT ·intDOT_3x8(SB), NOSPLIT, $0-8
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R5
+	MOVD 16(R0), R16
+	MOVD 24(R0), R2
+	ADD R16, R5, R6
+	ADD R16, R6, R7
+	LSR $2, R1, R17
+	CBZ R17, rest
+four:
+	FMOVQ.P 16(R5), F12
+	FMOVQ.P 16(R6), F13
+	FMOVQ.P 16(R7), F14
+	FLDPQ.P 32(R2), (F15, F16)
+	WORD $0x4f8ce1e0 // sdot v0.4s, v15.16b, v12.4b[0]
+	WORD $0x4f8ce201 // sdot v1.4s, v16.16b, v12.4b[0]
+	WORD $0x4f8de1e2 // sdot v2.4s, v15.16b, v13.4b[0]
+	WORD $0x4f8de203 // sdot v3.4s, v16.16b, v13.4b[0]
+	WORD $0x4f8ee1e4 // sdot v4.4s, v15.16b, v14.4b[0]
+	WORD $0x4f8ee205 // sdot v5.4s, v16.16b, v14.4b[0]
+	FLDPQ.P 32(R2), (F15, F16)
+	WORD $0x4face1e6 // sdot v6.4s, v15.16b, v12.4b[1]
+	WORD $0x4face207 // sdot v7.4s, v16.16b, v12.4b[1]
+	WORD $0x4fade1e8 // sdot v8.4s, v15.16b, v13.4b[1]
+	WORD $0x4fade209 // sdot v9.4s, v16.16b, v13.4b[1]
+	WORD $0x4faee1ea // sdot v10.4s, v15.16b, v14.4b[1]
+	WORD $0x4faee20b // sdot v11.4s, v16.16b, v14.4b[1]
+	FLDPQ.P 32(R2), (F15, F16)
+	WORD $0x4f8ce9e0 // sdot v0.4s, v15.16b, v12.4b[2]
+	WORD $0x4f8cea01 // sdot v1.4s, v16.16b, v12.4b[2]
+	WORD $0x4f8de9e2 // sdot v2.4s, v15.16b, v13.4b[2]
+	WORD $0x4f8dea03 // sdot v3.4s, v16.16b, v13.4b[2]
+	WORD $0x4f8ee9e4 // sdot v4.4s, v15.16b, v14.4b[2]
+	WORD $0x4f8eea05 // sdot v5.4s, v16.16b, v14.4b[2]
+	FLDPQ.P 32(R2), (F15, F16)
+	WORD $0x4face9e6 // sdot v6.4s, v15.16b, v12.4b[3]
+	WORD $0x4facea07 // sdot v7.4s, v16.16b, v12.4b[3]
+	WORD $0x4fade9e8 // sdot v8.4s, v15.16b, v13.4b[3]
+	WORD $0x4fadea09 // sdot v9.4s, v16.16b, v13.4b[3]
+	WORD $0x4faee9ea // sdot v10.4s, v15.16b, v14.4b[3]
+	WORD $0x4faeea0b // sdot v11.4s, v16.16b, v14.4b[3]
+	SUB $1, R17
+	CBNZ R17, four
+rest:
+	AND $3, R1
+	CBZ R1, summed
+one:
+	FMOVS.P 4(R5), F12
+	FMOVS.P 4(R6), F13
+	FMOVS.P 4(R7), F14
+	FLDPQ.P 32(R2), (F15, F16)
+	WORD $0x4f8ce1e0 // sdot v0.4s, v15.16b, v12.4b[0]
+	WORD $0x4f8ce201 // sdot v1.4s, v16.16b, v12.4b[0]
+	WORD $0x4f8de1e2 // sdot v2.4s, v15.16b, v13.4b[0]
+	WORD $0x4f8de203 // sdot v3.4s, v16.16b, v13.4b[0]
+	WORD $0x4f8ee1e4 // sdot v4.4s, v15.16b, v14.4b[0]
+	WORD $0x4f8ee205 // sdot v5.4s, v16.16b, v14.4b[0]
+	SUB $1, R1
+	CBNZ R1, one
+summed:
+	VADD V6.S4, V0.S4, V0.S4
+	VADD V7.S4, V1.S4, V1.S4
+	VADD V8.S4, V2.S4, V2.S4
+	VADD V9.S4, V3.S4, V3.S4
+	VADD V10.S4, V4.S4, V4.S4
+	VADD V11.S4, V5.S4, V5.S4
+	MOVWU 92(R0), R14
+	TST $2, R14
+	BEQ correctEnd
+	MOVD 56(R0), R15
+	FLDPQ 0(R15), (F6, F7)
+	MOVD 48(R0), R15
+	VLD1R.P 4(R15), [V8.S4]
+	WORD $0x4ea894c0 // mla v0.4s, v6.4s, v8.4s
+	WORD $0x4ea894e1 // mla v1.4s, v7.4s, v8.4s
+	VLD1R.P 4(R15), [V8.S4]
+	WORD $0x4ea894c2 // mla v2.4s, v6.4s, v8.4s
+	WORD $0x4ea894e3 // mla v3.4s, v7.4s, v8.4s
+	VLD1R.P 4(R15), [V8.S4]
+	WORD $0x4ea894c4 // mla v4.4s, v6.4s, v8.4s
+	WORD $0x4ea894e5 // mla v5.4s, v7.4s, v8.4s
+	MOVD 72(R0), R15
+	FLDPQ 0(R15), (F6, F7)
+	MOVD 64(R0), R15
+	VLD1R.P 4(R15), [V8.S4]
+	WORD $0x4ea894c0 // mla v0.4s, v6.4s, v8.4s
+	WORD $0x4ea894e1 // mla v1.4s, v7.4s, v8.4s
+	VLD1R.P 4(R15), [V8.S4]
+	WORD $0x4ea894c2 // mla v2.4s, v6.4s, v8.4s
+	WORD $0x4ea894e3 // mla v3.4s, v7.4s, v8.4s
+	VLD1R.P 4(R15), [V8.S4]
+	WORD $0x4ea894c4 // mla v4.4s, v6.4s, v8.4s
+	WORD $0x4ea894e5 // mla v5.4s, v7.4s, v8.4s
+correctEnd:
+	MOVD 40(R0), R16
+	TST $1, R14
+	BEQ accumulateEnd
+	MOVD 32(R0), R15
+	FLDPQ 0(R15), (F6, F7)
+	VADD V6.S4, V0.S4, V0.S4
+	VADD V7.S4, V1.S4, V1.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F6, F7)
+	VADD V6.S4, V2.S4, V2.S4
+	VADD V7.S4, V3.S4, V3.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F6, F7)
+	VADD V6.S4, V4.S4, V4.S4
+	VADD V7.S4, V5.S4, V5.S4
+accumulateEnd:
+	MOVD 32(R0), R15
+	FMOVQ F0, 0(R15)
+	FMOVQ F1, 16(R15)
+	ADD R16, R15
+	FMOVQ F2, 0(R15)
+	FMOVQ F3, 16(R15)
+	ADD R16, R15
+	FMOVQ F4, 0(R15)
+	FMOVQ F5, 16(R15)
+	RET
+
+// func intDOT_4x8(t *intTile)
+TEXT ·intDOT_4x8(SB), NOSPLIT, $0-8
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R5
+	MOVD 16(R0), R16
+	MOVD 24(R0), R2
+	ADD R16, R5, R6
+	ADD R16, R6, R7
+	ADD R16, R7, R8
+	LSR $2, R1, R17
+	CBZ R17, rest
+four:
+	FMOVQ.P 16(R5), F8
+	FMOVQ.P 16(R6), F9
+	FMOVQ.P 16(R7), F10
+	FMOVQ.P 16(R8), F11
+	FLDPQ.P 32(R2), (F12, F13)
+	WORD $0x4f88e180 // sdot v0.4s, v12.16b, v8.4b[0]
+	WORD $0x4f88e1a1 // sdot v1.4s, v13.16b, v8.4b[0]
+	WORD $0x4f89e182 // sdot v2.4s, v12.16b, v9.4b[0]
+	WORD $0x4f89e1a3 // sdot v3.4s, v13.16b, v9.4b[0]
+	WORD $0x4f8ae184 // sdot v4.4s, v12.16b, v10.4b[0]
+	WORD $0x4f8ae1a5 // sdot v5.4s, v13.16b, v10.4b[0]
+	WORD $0x4f8be186 // sdot v6.4s, v12.16b, v11.4b[0]
+	WORD $0x4f8be1a7 // sdot v7.4s, v13.16b, v11.4b[0]
+	FLDPQ.P 32(R2), (F12, F13)
+	WORD $0x4fa8e180 // sdot v0.4s, v12.16b, v8.4b[1]
+	WORD $0x4fa8e1a1 // sdot v1.4s, v13.16b, v8.4b[1]
+	WORD $0x4fa9e182 // sdot v2.4s, v12.16b, v9.4b[1]
+	WORD $0x4fa9e1a3 // sdot v3.4s, v13.16b, v9.4b[1]
+	WORD $0x4faae184 // sdot v4.4s, v12.16b, v10.4b[1]
+	WORD $0x4faae1a5 // sdot v5.4s, v13.16b, v10.4b[1]
+	WORD $0x4fabe186 // sdot v6.4s, v12.16b, v11.4b[1]
+	WORD $0x4fabe1a7 // sdot v7.4s, v13.16b, v11.4b[1]
+	FLDPQ.P 32(R2), (F12, F13)
+	WORD $0x4f88e980 // sdot v0.4s, v12.16b, v8.4b[2]
+	WORD $0x4f88e9a1 // sdot v1.4s, v13.16b, v8.4b[2]
+	WORD $0x4f89e982 // sdot v2.4s, v12.16b, v9.4b[2]
+	WORD $0x4f89e9a3 // sdot v3.4s, v13.16b, v9.4b[2]
+	WORD $0x4f8ae984 // sdot v4.4s, v12.16b, v10.4b[2]
+	WORD $0x4f8ae9a5 // sdot v5.4s, v13.16b, v10.4b[2]
+	WORD $0x4f8be986 // sdot v6.4s, v12.16b, v11.4b[2]
+	WORD $0x4f8be9a7 // sdot v7.4s, v13.16b, v11.4b[2]
+	FLDPQ.P 32(R2), (F12, F13)
+	WORD $0x4fa8e980 // sdot v0.4s, v12.16b, v8.4b[3]
+	WORD $0x4fa8e9a1 // sdot v1.4s, v13.16b, v8.4b[3]
+	WORD $0x4fa9e982 // sdot v2.4s, v12.16b, v9.4b[3]
+	WORD $0x4fa9e9a3 // sdot v3.4s, v13.16b, v9.4b[3]
+	WORD $0x4faae984 // sdot v4.4s, v12.16b, v10.4b[3]
+	WORD $0x4faae9a5 // sdot v5.4s, v13.16b, v10.4b[3]
+	WORD $0x4fabe986 // sdot v6.4s, v12.16b, v11.4b[3]
+	WORD $0x4fabe9a7 // sdot v7.4s, v13.16b, v11.4b[3]
+	SUB $1, R17
+	CBNZ R17, four
+rest:
+	AND $3, R1
+	CBZ R1, summed
+one:
+	FMOVS.P 4(R5), F8
+	FMOVS.P 4(R6), F9
+	FMOVS.P 4(R7), F10
+	FMOVS.P 4(R8), F11
+	FLDPQ.P 32(R2), (F12, F13)
+	WORD $0x4f88e180 // sdot v0.4s, v12.16b, v8.4b[0]
+	WORD $0x4f88e1a1 // sdot v1.4s, v13.16b, v8.4b[0]
+	WORD $0x4f89e182 // sdot v2.4s, v12.16b, v9.4b[0]
+	WORD $0x4f89e1a3 // sdot v3.4s, v13.16b, v9.4b[0]
+	WORD $0x4f8ae184 // sdot v4.4s, v12.16b, v10.4b[0]
+	WORD $0x4f8ae1a5 // sdot v5.4s, v13.16b, v10.4b[0]
+	WORD $0x4f8be186 // sdot v6.4s, v12.16b, v11.4b[0]
+	WORD $0x4f8be1a7 // sdot v7.4s, v13.16b, v11.4b[0]
+	SUB $1, R1
+	CBNZ R1, one
+summed:
+	MOVWU 92(R0), R14
+	TST $2, R14
+	BEQ correctEnd
+	MOVD 56(R0), R15
+	FLDPQ 0(R15), (F8, F9)
+	MOVD 48(R0), R15
+	VLD1R.P 4(R15), [V10.S4]
+	WORD $0x4eaa9500 // mla v0.4s, v8.4s, v10.4s
+	WORD $0x4eaa9521 // mla v1.4s, v9.4s, v10.4s
+	VLD1R.P 4(R15), [V10.S4]
+	WORD $0x4eaa9502 // mla v2.4s, v8.4s, v10.4s
+	WORD $0x4eaa9523 // mla v3.4s, v9.4s, v10.4s
+	VLD1R.P 4(R15), [V10.S4]
+	WORD $0x4eaa9504 // mla v4.4s, v8.4s, v10.4s
+	WORD $0x4eaa9525 // mla v5.4s, v9.4s, v10.4s
+	VLD1R.P 4(R15), [V10.S4]
+	WORD $0x4eaa9506 // mla v6.4s, v8.4s, v10.4s
+	WORD $0x4eaa9527 // mla v7.4s, v9.4s, v10.4s
+	MOVD 72(R0), R15
+	FLDPQ 0(R15), (F8, F9)
+	MOVD 64(R0), R15
+	VLD1R.P 4(R15), [V10.S4]
+	WORD $0x4eaa9500 // mla v0.4s, v8.4s, v10.4s
+	WORD $0x4eaa9521 // mla v1.4s, v9.4s, v10.4s
+	VLD1R.P 4(R15), [V10.S4]
+	WORD $0x4eaa9502 // mla v2.4s, v8.4s, v10.4s
+	WORD $0x4eaa9523 // mla v3.4s, v9.4s, v10.4s
+	VLD1R.P 4(R15), [V10.S4]
+	WORD $0x4eaa9504 // mla v4.4s, v8.4s, v10.4s
+	WORD $0x4eaa9525 // mla v5.4s, v9.4s, v10.4s
+	VLD1R.P 4(R15), [V10.S4]
+	WORD $0x4eaa9506 // mla v6.4s, v8.4s, v10.4s
+	WORD $0x4eaa9527 // mla v7.4s, v9.4s, v10.4s
+correctEnd:
+	MOVD 40(R0), R16
+	TST $1, R14
+	BEQ accumulateEnd
+	MOVD 32(R0), R15
+	FLDPQ 0(R15), (F8, F9)
+	VADD V8.S4, V0.S4, V0.S4
+	VADD V9.S4, V1.S4, V1.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F8, F9)
+	VADD V8.S4, V2.S4, V2.S4
+	VADD V9.S4, V3.S4, V3.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F8, F9)
+	VADD V8.S4, V4.S4, V4.S4
+	VADD V9.S4, V5.S4, V5.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F8, F9)
+	VADD V8.S4, V6.S4, V6.S4
+	VADD V9.S4, V7.S4, V7.S4
+accumulateEnd:
+	MOVD 32(R0), R15
+	FMOVQ F0, 0(R15)
+	FMOVQ F1, 16(R15)
+	ADD R16, R15
+	FMOVQ F2, 0(R15)
+	FMOVQ F3, 16(R15)
+	ADD R16, R15
+	FMOVQ F4, 0(R15)
+	FMOVQ F5, 16(R15)
+	ADD R16, R15
+	FMOVQ F6, 0(R15)
+	FMOVQ F7, 16(R15)
+	RET
+
+// func intDOT_5x8(t *intTile)
+TEXT ·intDOT_5x8(SB), NOSPLIT, $0-8
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R5
+	MOVD 16(R0), R16
+	MOVD 24(R0), R2
+	ADD R16, R5, R6
+	ADD R16, R6, R7
+	ADD R16, R7, R8
+	ADD R16, R8, R9
+	LSR $2, R1, R17
+	CBZ R17, rest
+four:
+	FMOVQ.P 16(R5), F10
+	FMOVQ.P 16(R6), F11
+	FMOVQ.P 16(R7), F12
+	FMOVQ.P 16(R8), F13
+	FMOVQ.P 16(R9), F14
+	FLDPQ.P 32(R2), (F15, F16)
+	WORD $0x4f8ae1e0 // sdot v0.4s, v15.16b, v10.4b[0]
+	WORD $0x4f8ae201 // sdot v1.4s, v16.16b, v10.4b[0]
+	WORD $0x4f8be1e2 // sdot v2.4s, v15.16b, v11.4b[0]
+	WORD $0x4f8be203 // sdot v3.4s, v16.16b, v11.4b[0]
+	WORD $0x4f8ce1e4 // sdot v4.4s, v15.16b, v12.4b[0]
+	WORD $0x4f8ce205 // sdot v5.4s, v16.16b, v12.4b[0]
+	WORD $0x4f8de1e6 // sdot v6.4s, v15.16b, v13.4b[0]
+	WORD $0x4f8de207 // sdot v7.4s, v16.16b, v13.4b[0]
+	WORD $0x4f8ee1e8 // sdot v8.4s, v15.16b, v14.4b[0]
+	WORD $0x4f8ee209 // sdot v9.4s, v16.16b, v14.4b[0]
+	FLDPQ.P 32(R2), (F15, F16)
+	WORD $0x4faae1e0 // sdot v0.4s, v15.16b, v10.4b[1]
+	WORD $0x4faae201 // sdot v1.4s, v16.16b, v10.4b[1]
+	WORD $0x4fabe1e2 // sdot v2.4s, v15.16b, v11.4b[1]
+	WORD $0x4fabe203 // sdot v3.4s, v16.16b, v11.4b[1]
+	WORD $0x4face1e4 // sdot v4.4s, v15.16b, v12.4b[1]
+	WORD $0x4face205 // sdot v5.4s, v16.16b, v12.4b[1]
+	WORD $0x4fade1e6 // sdot v6.4s, v15.16b, v13.4b[1]
+	WORD $0x4fade207 // sdot v7.4s, v16.16b, v13.4b[1]
+	WORD $0x4faee1e8 // sdot v8.4s, v15.16b, v14.4b[1]
+	WORD $0x4faee209 // sdot v9.4s, v16.16b, v14.4b[1]
+	FLDPQ.P 32(R2), (F15, F16)
+	WORD $0x4f8ae9e0 // sdot v0.4s, v15.16b, v10.4b[2]
+	WORD $0x4f8aea01 // sdot v1.4s, v16.16b, v10.4b[2]
+	WORD $0x4f8be9e2 // sdot v2.4s, v15.16b, v11.4b[2]
+	WORD $0x4f8bea03 // sdot v3.4s, v16.16b, v11.4b[2]
+	WORD $0x4f8ce9e4 // sdot v4.4s, v15.16b, v12.4b[2]
+	WORD $0x4f8cea05 // sdot v5.4s, v16.16b, v12.4b[2]
+	WORD $0x4f8de9e6 // sdot v6.4s, v15.16b, v13.4b[2]
+	WORD $0x4f8dea07 // sdot v7.4s, v16.16b, v13.4b[2]
+	WORD $0x4f8ee9e8 // sdot v8.4s, v15.16b, v14.4b[2]
+	WORD $0x4f8eea09 // sdot v9.4s, v16.16b, v14.4b[2]
+	FLDPQ.P 32(R2), (F15, F16)
+	WORD $0x4faae9e0 // sdot v0.4s, v15.16b, v10.4b[3]
+	WORD $0x4faaea01 // sdot v1.4s, v16.16b, v10.4b[3]
+	WORD $0x4fabe9e2 // sdot v2.4s, v15.16b, v11.4b[3]
+	WORD $0x4fabea03 // sdot v3.4s, v16.16b, v11.4b[3]
+	WORD $0x4face9e4 // sdot v4.4s, v15.16b, v12.4b[3]
+	WORD $0x4facea05 // sdot v5.4s, v16.16b, v12.4b[3]
+	WORD $0x4fade9e6 // sdot v6.4s, v15.16b, v13.4b[3]
+	WORD $0x4fadea07 // sdot v7.4s, v16.16b, v13.4b[3]
+	WORD $0x4faee9e8 // sdot v8.4s, v15.16b, v14.4b[3]
+	WORD $0x4faeea09 // sdot v9.4s, v16.16b, v14.4b[3]
+	SUB $1, R17
+	CBNZ R17, four
+rest:
+	AND $3, R1
+	CBZ R1, summed
+one:
+	FMOVS.P 4(R5), F10
+	FMOVS.P 4(R6), F11
+	FMOVS.P 4(R7), F12
+	FMOVS.P 4(R8), F13
+	FMOVS.P 4(R9), F14
+	FLDPQ.P 32(R2), (F15, F16)
+	WORD $0x4f8ae1e0 // sdot v0.4s, v15.16b, v10.4b[0]
+	WORD $0x4f8ae201 // sdot v1.4s, v16.16b, v10.4b[0]
+	WORD $0x4f8be1e2 // sdot v2.4s, v15.16b, v11.4b[0]
+	WORD $0x4f8be203 // sdot v3.4s, v16.16b, v11.4b[0]
+	WORD $0x4f8ce1e4 // sdot v4.4s, v15.16b, v12.4b[0]
+	WORD $0x4f8ce205 // sdot v5.4s, v16.16b, v12.4b[0]
+	WORD $0x4f8de1e6 // sdot v6.4s, v15.16b, v13.4b[0]
+	WORD $0x4f8de207 // sdot v7.4s, v16.16b, v13.4b[0]
+	WORD $0x4f8ee1e8 // sdot v8.4s, v15.16b, v14.4b[0]
+	WORD $0x4f8ee209 // sdot v9.4s, v16.16b, v14.4b[0]
+	SUB $1, R1
+	CBNZ R1, one
+summed:
+	MOVWU 92(R0), R14
+	TST $2, R14
+	BEQ correctEnd
+	MOVD 56(R0), R15
+	FLDPQ 0(R15), (F10, F11)
+	MOVD 48(R0), R15
+	VLD1R.P 4(R15), [V12.S4]
+	WORD $0x4eac9540 // mla v0.4s, v10.4s, v12.4s
+	WORD $0x4eac9561 // mla v1.4s, v11.4s, v12.4s
+	VLD1R.P 4(R15), [V12.S4]
+	WORD $0x4eac9542 // mla v2.4s, v10.4s, v12.4s
+	WORD $0x4eac9563 // mla v3.4s, v11.4s, v12.4s
+	VLD1R.P 4(R15), [V12.S4]
+	WORD $0x4eac9544 // mla v4.4s, v10.4s, v12.4s
+	WORD $0x4eac9565 // mla v5.4s, v11.4s, v12.4s
+	VLD1R.P 4(R15), [V12.S4]
+	WORD $0x4eac9546 // mla v6.4s, v10.4s, v12.4s
+	WORD $0x4eac9567 // mla v7.4s, v11.4s, v12.4s
+	VLD1R.P 4(R15), [V12.S4]
+	WORD $0x4eac9548 // mla v8.4s, v10.4s, v12.4s
+	WORD $0x4eac9569 // mla v9.4s, v11.4s, v12.4s
+	MOVD 72(R0), R15
+	FLDPQ 0(R15), (F10, F11)
+	MOVD 64(R0), R15
+	VLD1R.P 4(R15), [V12.S4]
+	WORD $0x4eac9540 // mla v0.4s, v10.4s, v12.4s
+	WORD $0x4eac9561 // mla v1.4s, v11.4s, v12.4s
+	VLD1R.P 4(R15), [V12.S4]
+	WORD $0x4eac9542 // mla v2.4s, v10.4s, v12.4s
+	WORD $0x4eac9563 // mla v3.4s, v11.4s, v12.4s
+	VLD1R.P 4(R15), [V12.S4]
+	WORD $0x4eac9544 // mla v4.4s, v10.4s, v12.4s
+	WORD $0x4eac9565 // mla v5.4s, v11.4s, v12.4s
+	VLD1R.P 4(R15), [V12.S4]
+	WORD $0x4eac9546 // mla v6.4s, v10.4s, v12.4s
+	WORD $0x4eac9567 // mla v7.4s, v11.4s, v12.4s
+	VLD1R.P 4(R15), [V12.S4]
+	WORD $0x4eac9548 // mla v8.4s, v10.4s, v12.4s
+	WORD $0x4eac9569 // mla v9.4s, v11.4s, v12.4s
+correctEnd:
+	MOVD 40(R0), R16
+	TST $1, R14
+	BEQ accumulateEnd
+	MOVD 32(R0), R15
+	FLDPQ 0(R15), (F10, F11)
+	VADD V10.S4, V0.S4, V0.S4
+	VADD V11.S4, V1.S4, V1.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F10, F11)
+	VADD V10.S4, V2.S4, V2.S4
+	VADD V11.S4, V3.S4, V3.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F10, F11)
+	VADD V10.S4, V4.S4, V4.S4
+	VADD V11.S4, V5.S4, V5.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F10, F11)
+	VADD V10.S4, V6.S4, V6.S4
+	VADD V11.S4, V7.S4, V7.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F10, F11)
+	VADD V10.S4, V8.S4, V8.S4
+	VADD V11.S4, V9.S4, V9.S4
+accumulateEnd:
+	MOVD 32(R0), R15
+	FMOVQ F0, 0(R15)
+	FMOVQ F1, 16(R15)
+	ADD R16, R15
+	FMOVQ F2, 0(R15)
+	FMOVQ F3, 16(R15)
+	ADD R16, R15
+	FMOVQ F4, 0(R15)
+	FMOVQ F5, 16(R15)
+	ADD R16, R15
+	FMOVQ F6, 0(R15)
+	FMOVQ F7, 16(R15)
+	ADD R16, R15
+	FMOVQ F8, 0(R15)
+	FMOVQ F9, 16(R15)
+	RET
+
+// func intDOT_6x8(t *intTile)
+TEXT ·intDOT_6x8(SB), NOSPLIT, $0-8
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R5
+	MOVD 16(R0), R16
+	MOVD 24(R0), R2
+	ADD R16, R5, R6
+	ADD R16, R6, R7
+	ADD R16, R7, R8
+	ADD R16, R8, R9
+	ADD R16, R9, R10
+	LSR $2, R1, R17
+	CBZ R17, rest
+four:
+	FMOVQ.P 16(R5), F12
+	FMOVQ.P 16(R6), F13
+	FMOVQ.P 16(R7), F14
+	FMOVQ.P 16(R8), F15
+	FMOVQ.P 16(R9), F16
+	FMOVQ.P 16(R10), F17
+	FLDPQ.P 32(R2), (F18, F19)
+	WORD $0x4f8ce240 // sdot v0.4s, v18.16b, v12.4b[0]
+	WORD $0x4f8ce261 // sdot v1.4s, v19.16b, v12.4b[0]
+	WORD $0x4f8de242 // sdot v2.4s, v18.16b, v13.4b[0]
+	WORD $0x4f8de263 // sdot v3.4s, v19.16b, v13.4b[0]
+	WORD $0x4f8ee244 // sdot v4.4s, v18.16b, v14.4b[0]
+	WORD $0x4f8ee265 // sdot v5.4s, v19.16b, v14.4b[0]
+	WORD $0x4f8fe246 // sdot v6.4s, v18.16b, v15.4b[0]
+	WORD $0x4f8fe267 // sdot v7.4s, v19.16b, v15.4b[0]
+	WORD $0x4f90e248 // sdot v8.4s, v18.16b, v16.4b[0]
+	WORD $0x4f90e269 // sdot v9.4s, v19.16b, v16.4b[0]
+	WORD $0x4f91e24a // sdot v10.4s, v18.16b, v17.4b[0]
+	WORD $0x4f91e26b // sdot v11.4s, v19.16b, v17.4b[0]
+	FLDPQ.P 32(R2), (F18, F19)
+	WORD $0x4face240 // sdot v0.4s, v18.16b, v12.4b[1]
+	WORD $0x4face261 // sdot v1.4s, v19.16b, v12.4b[1]
+	WORD $0x4fade242 // sdot v2.4s, v18.16b, v13.4b[1]
+	WORD $0x4fade263 // sdot v3.4s, v19.16b, v13.4b[1]
+	WORD $0x4faee244 // sdot v4.4s, v18.16b, v14.4b[1]
+	WORD $0x4faee265 // sdot v5.4s, v19.16b, v14.4b[1]
+	WORD $0x4fafe246 // sdot v6.4s, v18.16b, v15.4b[1]
+	WORD $0x4fafe267 // sdot v7.4s, v19.16b, v15.4b[1]
+	WORD $0x4fb0e248 // sdot v8.4s, v18.16b, v16.4b[1]
+	WORD $0x4fb0e269 // sdot v9.4s, v19.16b, v16.4b[1]
+	WORD $0x4fb1e24a // sdot v10.4s, v18.16b, v17.4b[1]
+	WORD $0x4fb1e26b // sdot v11.4s, v19.16b, v17.4b[1]
+	FLDPQ.P 32(R2), (F18, F19)
+	WORD $0x4f8cea40 // sdot v0.4s, v18.16b, v12.4b[2]
+	WORD $0x4f8cea61 // sdot v1.4s, v19.16b, v12.4b[2]
+	WORD $0x4f8dea42 // sdot v2.4s, v18.16b, v13.4b[2]
+	WORD $0x4f8dea63 // sdot v3.4s, v19.16b, v13.4b[2]
+	WORD $0x4f8eea44 // sdot v4.4s, v18.16b, v14.4b[2]
+	WORD $0x4f8eea65 // sdot v5.4s, v19.16b, v14.4b[2]
+	WORD $0x4f8fea46 // sdot v6.4s, v18.16b, v15.4b[2]
+	WORD $0x4f8fea67 // sdot v7.4s, v19.16b, v15.4b[2]
+	WORD $0x4f90ea48 // sdot v8.4s, v18.16b, v16.4b[2]
+	WORD $0x4f90ea69 // sdot v9.4s, v19.16b, v16.4b[2]
+	WORD $0x4f91ea4a // sdot v10.4s, v18.16b, v17.4b[2]
+	WORD $0x4f91ea6b // sdot v11.4s, v19.16b, v17.4b[2]
+	FLDPQ.P 32(R2), (F18, F19)
+	WORD $0x4facea40 // sdot v0.4s, v18.16b, v12.4b[3]
+	WORD $0x4facea61 // sdot v1.4s, v19.16b, v12.4b[3]
+	WORD $0x4fadea42 // sdot v2.4s, v18.16b, v13.4b[3]
+	WORD $0x4fadea63 // sdot v3.4s, v19.16b, v13.4b[3]
+	WORD $0x4faeea44 // sdot v4.4s, v18.16b, v14.4b[3]
+	WORD $0x4faeea65 // sdot v5.4s, v19.16b, v14.4b[3]
+	WORD $0x4fafea46 // sdot v6.4s, v18.16b, v15.4b[3]
+	WORD $0x4fafea67 // sdot v7.4s, v19.16b, v15.4b[3]
+	WORD $0x4fb0ea48 // sdot v8.4s, v18.16b, v16.4b[3]
+	WORD $0x4fb0ea69 // sdot v9.4s, v19.16b, v16.4b[3]
+	WORD $0x4fb1ea4a // sdot v10.4s, v18.16b, v17.4b[3]
+	WORD $0x4fb1ea6b // sdot v11.4s, v19.16b, v17.4b[3]
+	SUB $1, R17
+	CBNZ R17, four
+rest:
+	AND $3, R1
+	CBZ R1, summed
+one:
+	FMOVS.P 4(R5), F12
+	FMOVS.P 4(R6), F13
+	FMOVS.P 4(R7), F14
+	FMOVS.P 4(R8), F15
+	FMOVS.P 4(R9), F16
+	FMOVS.P 4(R10), F17
+	FLDPQ.P 32(R2), (F18, F19)
+	WORD $0x4f8ce240 // sdot v0.4s, v18.16b, v12.4b[0]
+	WORD $0x4f8ce261 // sdot v1.4s, v19.16b, v12.4b[0]
+	WORD $0x4f8de242 // sdot v2.4s, v18.16b, v13.4b[0]
+	WORD $0x4f8de263 // sdot v3.4s, v19.16b, v13.4b[0]
+	WORD $0x4f8ee244 // sdot v4.4s, v18.16b, v14.4b[0]
+	WORD $0x4f8ee265 // sdot v5.4s, v19.16b, v14.4b[0]
+	WORD $0x4f8fe246 // sdot v6.4s, v18.16b, v15.4b[0]
+	WORD $0x4f8fe267 // sdot v7.4s, v19.16b, v15.4b[0]
+	WORD $0x4f90e248 // sdot v8.4s, v18.16b, v16.4b[0]
+	WORD $0x4f90e269 // sdot v9.4s, v19.16b, v16.4b[0]
+	WORD $0x4f91e24a // sdot v10.4s, v18.16b, v17.4b[0]
+	WORD $0x4f91e26b // sdot v11.4s, v19.16b, v17.4b[0]
+	SUB $1, R1
+	CBNZ R1, one
+summed:
+	MOVWU 92(R0), R14
+	TST $2, R14
+	BEQ correctEnd
+	MOVD 56(R0), R15
+	FLDPQ 0(R15), (F12, F13)
+	MOVD 48(R0), R15
+	VLD1R.P 4(R15), [V14.S4]
+	WORD $0x4eae9580 // mla v0.4s, v12.4s, v14.4s
+	WORD $0x4eae95a1 // mla v1.4s, v13.4s, v14.4s
+	VLD1R.P 4(R15), [V14.S4]
+	WORD $0x4eae9582 // mla v2.4s, v12.4s, v14.4s
+	WORD $0x4eae95a3 // mla v3.4s, v13.4s, v14.4s
+	VLD1R.P 4(R15), [V14.S4]
+	WORD $0x4eae9584 // mla v4.4s, v12.4s, v14.4s
+	WORD $0x4eae95a5 // mla v5.4s, v13.4s, v14.4s
+	VLD1R.P 4(R15), [V14.S4]
+	WORD $0x4eae9586 // mla v6.4s, v12.4s, v14.4s
+	WORD $0x4eae95a7 // mla v7.4s, v13.4s, v14.4s
+	VLD1R.P 4(R15), [V14.S4]
+	WORD $0x4eae9588 // mla v8.4s, v12.4s, v14.4s
+	WORD $0x4eae95a9 // mla v9.4s, v13.4s, v14.4s
+	VLD1R.P 4(R15), [V14.S4]
+	WORD $0x4eae958a // mla v10.4s, v12.4s, v14.4s
+	WORD $0x4eae95ab // mla v11.4s, v13.4s, v14.4s
+	MOVD 72(R0), R15
+	FLDPQ 0(R15), (F12, F13)
+	MOVD 64(R0), R15
+	VLD1R.P 4(R15), [V14.S4]
+	WORD $0x4eae9580 // mla v0.4s, v12.4s, v14.4s
+	WORD $0x4eae95a1 // mla v1.4s, v13.4s, v14.4s
+	VLD1R.P 4(R15), [V14.S4]
+	WORD $0x4eae9582 // mla v2.4s, v12.4s, v14.4s
+	WORD $0x4eae95a3 // mla v3.4s, v13.4s, v14.4s
+	VLD1R.P 4(R15), [V14.S4]
+	WORD $0x4eae9584 // mla v4.4s, v12.4s, v14.4s
+	WORD $0x4eae95a5 // mla v5.4s, v13.4s, v14.4s
+	VLD1R.P 4(R15), [V14.S4]
+	WORD $0x4eae9586 // mla v6.4s, v12.4s, v14.4s
+	WORD $0x4eae95a7 // mla v7.4s, v13.4s, v14.4s
+	VLD1R.P 4(R15), [V14.S4]
+	WORD $0x4eae9588 // mla v8.4s, v12.4s, v14.4s
+	WORD $0x4eae95a9 // mla v9.4s, v13.4s, v14.4s
+	VLD1R.P 4(R15), [V14.S4]
+	WORD $0x4eae958a // mla v10.4s, v12.4s, v14.4s
+	WORD $0x4eae95ab // mla v11.4s, v13.4s, v14.4s
+correctEnd:
+	MOVD 40(R0), R16
+	TST $1, R14
+	BEQ accumulateEnd
+	MOVD 32(R0), R15
+	FLDPQ 0(R15), (F12, F13)
+	VADD V12.S4, V0.S4, V0.S4
+	VADD V13.S4, V1.S4, V1.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F12, F13)
+	VADD V12.S4, V2.S4, V2.S4
+	VADD V13.S4, V3.S4, V3.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F12, F13)
+	VADD V12.S4, V4.S4, V4.S4
+	VADD V13.S4, V5.S4, V5.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F12, F13)
+	VADD V12.S4, V6.S4, V6.S4
+	VADD V13.S4, V7.S4, V7.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F12, F13)
+	VADD V12.S4, V8.S4, V8.S4
+	VADD V13.S4, V9.S4, V9.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F12, F13)
+	VADD V12.S4, V10.S4, V10.S4
+	VADD V13.S4, V11.S4, V11.S4
+accumulateEnd:
+	MOVD 32(R0), R15
+	FMOVQ F0, 0(R15)
+	FMOVQ F1, 16(R15)
+	ADD R16, R15
+	FMOVQ F2, 0(R15)
+	FMOVQ F3, 16(R15)
+	ADD R16, R15
+	FMOVQ F4, 0(R15)
+	FMOVQ F5, 16(R15)
+	ADD R16, R15
+	FMOVQ F6, 0(R15)
+	FMOVQ F7, 16(R15)
+	ADD R16, R15
+	FMOVQ F8, 0(R15)
+	FMOVQ F9, 16(R15)
+	ADD R16, R15
+	FMOVQ F10, 0(R15)
+	FMOVQ F11, 16(R15)
+	RET
+
+// func intDOT_7x8(t *intTile)
+TEXT ·intDOT_7x8(SB), NOSPLIT, $0-8
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R5
+	MOVD 16(R0), R16
+	MOVD 24(R0), R2
+	ADD R16, R5, R6
+	ADD R16, R6, R7
+	ADD R16, R7, R8
+	ADD R16, R8, R9
+	ADD R16, R9, R10
+	ADD R16, R10, R11
+	LSR $2, R1, R17
+	CBZ R17, rest
+four:
+	FMOVQ.P 16(R5), F14
+	FMOVQ.P 16(R6), F15
+	FMOVQ.P 16(R7), F16
+	FMOVQ.P 16(R8), F17
+	FMOVQ.P 16(R9), F18
+	FMOVQ.P 16(R10), F19
+	FMOVQ.P 16(R11), F20
+	FLDPQ.P 32(R2), (F21, F22)
+	WORD $0x4f8ee2a0 // sdot v0.4s, v21.16b, v14.4b[0]
+	WORD $0x4f8ee2c1 // sdot v1.4s, v22.16b, v14.4b[0]
+	WORD $0x4f8fe2a2 // sdot v2.4s, v21.16b, v15.4b[0]
+	WORD $0x4f8fe2c3 // sdot v3.4s, v22.16b, v15.4b[0]
+	WORD $0x4f90e2a4 // sdot v4.4s, v21.16b, v16.4b[0]
+	WORD $0x4f90e2c5 // sdot v5.4s, v22.16b, v16.4b[0]
+	WORD $0x4f91e2a6 // sdot v6.4s, v21.16b, v17.4b[0]
+	WORD $0x4f91e2c7 // sdot v7.4s, v22.16b, v17.4b[0]
+	WORD $0x4f92e2a8 // sdot v8.4s, v21.16b, v18.4b[0]
+	WORD $0x4f92e2c9 // sdot v9.4s, v22.16b, v18.4b[0]
+	WORD $0x4f93e2aa // sdot v10.4s, v21.16b, v19.4b[0]
+	WORD $0x4f93e2cb // sdot v11.4s, v22.16b, v19.4b[0]
+	WORD $0x4f94e2ac // sdot v12.4s, v21.16b, v20.4b[0]
+	WORD $0x4f94e2cd // sdot v13.4s, v22.16b, v20.4b[0]
+	FLDPQ.P 32(R2), (F21, F22)
+	WORD $0x4faee2a0 // sdot v0.4s, v21.16b, v14.4b[1]
+	WORD $0x4faee2c1 // sdot v1.4s, v22.16b, v14.4b[1]
+	WORD $0x4fafe2a2 // sdot v2.4s, v21.16b, v15.4b[1]
+	WORD $0x4fafe2c3 // sdot v3.4s, v22.16b, v15.4b[1]
+	WORD $0x4fb0e2a4 // sdot v4.4s, v21.16b, v16.4b[1]
+	WORD $0x4fb0e2c5 // sdot v5.4s, v22.16b, v16.4b[1]
+	WORD $0x4fb1e2a6 // sdot v6.4s, v21.16b, v17.4b[1]
+	WORD $0x4fb1e2c7 // sdot v7.4s, v22.16b, v17.4b[1]
+	WORD $0x4fb2e2a8 // sdot v8.4s, v21.16b, v18.4b[1]
+	WORD $0x4fb2e2c9 // sdot v9.4s, v22.16b, v18.4b[1]
+	WORD $0x4fb3e2aa // sdot v10.4s, v21.16b, v19.4b[1]
+	WORD $0x4fb3e2cb // sdot v11.4s, v22.16b, v19.4b[1]
+	WORD $0x4fb4e2ac // sdot v12.4s, v21.16b, v20.4b[1]
+	WORD $0x4fb4e2cd // sdot v13.4s, v22.16b, v20.4b[1]
+	FLDPQ.P 32(R2), (F21, F22)
+	WORD $0x4f8eeaa0 // sdot v0.4s, v21.16b, v14.4b[2]
+	WORD $0x4f8eeac1 // sdot v1.4s, v22.16b, v14.4b[2]
+	WORD $0x4f8feaa2 // sdot v2.4s, v21.16b, v15.4b[2]
+	WORD $0x4f8feac3 // sdot v3.4s, v22.16b, v15.4b[2]
+	WORD $0x4f90eaa4 // sdot v4.4s, v21.16b, v16.4b[2]
+	WORD $0x4f90eac5 // sdot v5.4s, v22.16b, v16.4b[2]
+	WORD $0x4f91eaa6 // sdot v6.4s, v21.16b, v17.4b[2]
+	WORD $0x4f91eac7 // sdot v7.4s, v22.16b, v17.4b[2]
+	WORD $0x4f92eaa8 // sdot v8.4s, v21.16b, v18.4b[2]
+	WORD $0x4f92eac9 // sdot v9.4s, v22.16b, v18.4b[2]
+	WORD $0x4f93eaaa // sdot v10.4s, v21.16b, v19.4b[2]
+	WORD $0x4f93eacb // sdot v11.4s, v22.16b, v19.4b[2]
+	WORD $0x4f94eaac // sdot v12.4s, v21.16b, v20.4b[2]
+	WORD $0x4f94eacd // sdot v13.4s, v22.16b, v20.4b[2]
+	FLDPQ.P 32(R2), (F21, F22)
+	WORD $0x4faeeaa0 // sdot v0.4s, v21.16b, v14.4b[3]
+	WORD $0x4faeeac1 // sdot v1.4s, v22.16b, v14.4b[3]
+	WORD $0x4fafeaa2 // sdot v2.4s, v21.16b, v15.4b[3]
+	WORD $0x4fafeac3 // sdot v3.4s, v22.16b, v15.4b[3]
+	WORD $0x4fb0eaa4 // sdot v4.4s, v21.16b, v16.4b[3]
+	WORD $0x4fb0eac5 // sdot v5.4s, v22.16b, v16.4b[3]
+	WORD $0x4fb1eaa6 // sdot v6.4s, v21.16b, v17.4b[3]
+	WORD $0x4fb1eac7 // sdot v7.4s, v22.16b, v17.4b[3]
+	WORD $0x4fb2eaa8 // sdot v8.4s, v21.16b, v18.4b[3]
+	WORD $0x4fb2eac9 // sdot v9.4s, v22.16b, v18.4b[3]
+	WORD $0x4fb3eaaa // sdot v10.4s, v21.16b, v19.4b[3]
+	WORD $0x4fb3eacb // sdot v11.4s, v22.16b, v19.4b[3]
+	WORD $0x4fb4eaac // sdot v12.4s, v21.16b, v20.4b[3]
+	WORD $0x4fb4eacd // sdot v13.4s, v22.16b, v20.4b[3]
+	SUB $1, R17
+	CBNZ R17, four
+rest:
+	AND $3, R1
+	CBZ R1, summed
+one:
+	FMOVS.P 4(R5), F14
+	FMOVS.P 4(R6), F15
+	FMOVS.P 4(R7), F16
+	FMOVS.P 4(R8), F17
+	FMOVS.P 4(R9), F18
+	FMOVS.P 4(R10), F19
+	FMOVS.P 4(R11), F20
+	FLDPQ.P 32(R2), (F21, F22)
+	WORD $0x4f8ee2a0 // sdot v0.4s, v21.16b, v14.4b[0]
+	WORD $0x4f8ee2c1 // sdot v1.4s, v22.16b, v14.4b[0]
+	WORD $0x4f8fe2a2 // sdot v2.4s, v21.16b, v15.4b[0]
+	WORD $0x4f8fe2c3 // sdot v3.4s, v22.16b, v15.4b[0]
+	WORD $0x4f90e2a4 // sdot v4.4s, v21.16b, v16.4b[0]
+	WORD $0x4f90e2c5 // sdot v5.4s, v22.16b, v16.4b[0]
+	WORD $0x4f91e2a6 // sdot v6.4s, v21.16b, v17.4b[0]
+	WORD $0x4f91e2c7 // sdot v7.4s, v22.16b, v17.4b[0]
+	WORD $0x4f92e2a8 // sdot v8.4s, v21.16b, v18.4b[0]
+	WORD $0x4f92e2c9 // sdot v9.4s, v22.16b, v18.4b[0]
+	WORD $0x4f93e2aa // sdot v10.4s, v21.16b, v19.4b[0]
+	WORD $0x4f93e2cb // sdot v11.4s, v22.16b, v19.4b[0]
+	WORD $0x4f94e2ac // sdot v12.4s, v21.16b, v20.4b[0]
+	WORD $0x4f94e2cd // sdot v13.4s, v22.16b, v20.4b[0]
+	SUB $1, R1
+	CBNZ R1, one
+summed:
+	MOVWU 92(R0), R14
+	TST $2, R14
+	BEQ correctEnd
+	MOVD 56(R0), R15
+	FLDPQ 0(R15), (F14, F15)
+	MOVD 48(R0), R15
+	VLD1R.P 4(R15), [V16.S4]
+	WORD $0x4eb095c0 // mla v0.4s, v14.4s, v16.4s
+	WORD $0x4eb095e1 // mla v1.4s, v15.4s, v16.4s
+	VLD1R.P 4(R15), [V16.S4]
+	WORD $0x4eb095c2 // mla v2.4s, v14.4s, v16.4s
+	WORD $0x4eb095e3 // mla v3.4s, v15.4s, v16.4s
+	VLD1R.P 4(R15), [V16.S4]
+	WORD $0x4eb095c4 // mla v4.4s, v14.4s, v16.4s
+	WORD $0x4eb095e5 // mla v5.4s, v15.4s, v16.4s
+	VLD1R.P 4(R15), [V16.S4]
+	WORD $0x4eb095c6 // mla v6.4s, v14.4s, v16.4s
+	WORD $0x4eb095e7 // mla v7.4s, v15.4s, v16.4s
+	VLD1R.P 4(R15), [V16.S4]
+	WORD $0x4eb095c8 // mla v8.4s, v14.4s, v16.4s
+	WORD $0x4eb095e9 // mla v9.4s, v15.4s, v16.4s
+	VLD1R.P 4(R15), [V16.S4]
+	WORD $0x4eb095ca // mla v10.4s, v14.4s, v16.4s
+	WORD $0x4eb095eb // mla v11.4s, v15.4s, v16.4s
+	VLD1R.P 4(R15), [V16.S4]
+	WORD $0x4eb095cc // mla v12.4s, v14.4s, v16.4s
+	WORD $0x4eb095ed // mla v13.4s, v15.4s, v16.4s
+	MOVD 72(R0), R15
+	FLDPQ 0(R15), (F14, F15)
+	MOVD 64(R0), R15
+	VLD1R.P 4(R15), [V16.S4]
+	WORD $0x4eb095c0 // mla v0.4s, v14.4s, v16.4s
+	WORD $0x4eb095e1 // mla v1.4s, v15.4s, v16.4s
+	VLD1R.P 4(R15), [V16.S4]
+	WORD $0x4eb095c2 // mla v2.4s, v14.4s, v16.4s
+	WORD $0x4eb095e3 // mla v3.4s, v15.4s, v16.4s
+	VLD1R.P 4(R15), [V16.S4]
+	WORD $0x4eb095c4 // mla v4.4s, v14.4s, v16.4s
+	WORD $0x4eb095e5 // mla v5.4s, v15.4s, v16.4s
+	VLD1R.P 4(R15), [V16.S4]
+	WORD $0x4eb095c6 // mla v6.4s, v14.4s, v16.4s
+	WORD $0x4eb095e7 // mla v7.4s, v15.4s, v16.4s
+	VLD1R.P 4(R15), [V16.S4]
+	WORD $0x4eb095c8 // mla v8.4s, v14.4s, v16.4s
+	WORD $0x4eb095e9 // mla v9.4s, v15.4s, v16.4s
+	VLD1R.P 4(R15), [V16.S4]
+	WORD $0x4eb095ca // mla v10.4s, v14.4s, v16.4s
+	WORD $0x4eb095eb // mla v11.4s, v15.4s, v16.4s
+	VLD1R.P 4(R15), [V16.S4]
+	WORD $0x4eb095cc // mla v12.4s, v14.4s, v16.4s
+	WORD $0x4eb095ed // mla v13.4s, v15.4s, v16.4s
+correctEnd:
+	MOVD 40(R0), R16
+	TST $1, R14
+	BEQ accumulateEnd
+	MOVD 32(R0), R15
+	FLDPQ 0(R15), (F14, F15)
+	VADD V14.S4, V0.S4, V0.S4
+	VADD V15.S4, V1.S4, V1.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F14, F15)
+	VADD V14.S4, V2.S4, V2.S4
+	VADD V15.S4, V3.S4, V3.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F14, F15)
+	VADD V14.S4, V4.S4, V4.S4
+	VADD V15.S4, V5.S4, V5.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F14, F15)
+	VADD V14.S4, V6.S4, V6.S4
+	VADD V15.S4, V7.S4, V7.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F14, F15)
+	VADD V14.S4, V8.S4, V8.S4
+	VADD V15.S4, V9.S4, V9.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F14, F15)
+	VADD V14.S4, V10.S4, V10.S4
+	VADD V15.S4, V11.S4, V11.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F14, F15)
+	VADD V14.S4, V12.S4, V12.S4
+	VADD V15.S4, V13.S4, V13.S4
+accumulateEnd:
+	MOVD 32(R0), R15
+	FMOVQ F0, 0(R15)
+	FMOVQ F1, 16(R15)
+	ADD R16, R15
+	FMOVQ F2, 0(R15)
+	FMOVQ F3, 16(R15)
+	ADD R16, R15
+	FMOVQ F4, 0(R15)
+	FMOVQ F5, 16(R15)
+	ADD R16, R15
+	FMOVQ F6, 0(R15)
+	FMOVQ F7, 16(R15)
+	ADD R16, R15
+	FMOVQ F8, 0(R15)
+	FMOVQ F9, 16(R15)
+	ADD R16, R15
+	FMOVQ F10, 0(R15)
+	FMOVQ F11, 16(R15)
+	ADD R16, R15
+	FMOVQ F12, 0(R15)
+	FMOVQ F13, 16(R15)
+	RET
+
+// func intDOT_8x8(t *intTile)
+TEXT ·intDOT_8x8(SB), NOSPLIT, $0-8
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+	VEOR V15.B16, V15.B16, V15.B16
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R5
+	MOVD 16(R0), R16
+	MOVD 24(R0), R2
+	ADD R16, R5, R6
+	ADD R16, R6, R7
+	ADD R16, R7, R8
+	ADD R16, R8, R9
+	ADD R16, R9, R10
+	ADD R16, R10, R11
+	ADD R16, R11, R12
+	LSR $2, R1, R17
+	CBZ R17, rest
+four:
+	FMOVQ.P 16(R5), F16
+	FMOVQ.P 16(R6), F17
+	FMOVQ.P 16(R7), F18
+	FMOVQ.P 16(R8), F19
+	FMOVQ.P 16(R9), F20
+	FMOVQ.P 16(R10), F21
+	FMOVQ.P 16(R11), F22
+	FMOVQ.P 16(R12), F23
+	FLDPQ.P 32(R2), (F24, F25)
+	WORD $0x4f90e300 // sdot v0.4s, v24.16b, v16.4b[0]
+	WORD $0x4f90e321 // sdot v1.4s, v25.16b, v16.4b[0]
+	WORD $0x4f91e302 // sdot v2.4s, v24.16b, v17.4b[0]
+	WORD $0x4f91e323 // sdot v3.4s, v25.16b, v17.4b[0]
+	WORD $0x4f92e304 // sdot v4.4s, v24.16b, v18.4b[0]
+	WORD $0x4f92e325 // sdot v5.4s, v25.16b, v18.4b[0]
+	WORD $0x4f93e306 // sdot v6.4s, v24.16b, v19.4b[0]
+	WORD $0x4f93e327 // sdot v7.4s, v25.16b, v19.4b[0]
+	WORD $0x4f94e308 // sdot v8.4s, v24.16b, v20.4b[0]
+	WORD $0x4f94e329 // sdot v9.4s, v25.16b, v20.4b[0]
+	WORD $0x4f95e30a // sdot v10.4s, v24.16b, v21.4b[0]
+	WORD $0x4f95e32b // sdot v11.4s, v25.16b, v21.4b[0]
+	WORD $0x4f96e30c // sdot v12.4s, v24.16b, v22.4b[0]
+	WORD $0x4f96e32d // sdot v13.4s, v25.16b, v22.4b[0]
+	WORD $0x4f97e30e // sdot v14.4s, v24.16b, v23.4b[0]
+	WORD $0x4f97e32f // sdot v15.4s, v25.16b, v23.4b[0]
+	FLDPQ.P 32(R2), (F24, F25)
+	WORD $0x4fb0e300 // sdot v0.4s, v24.16b, v16.4b[1]
+	WORD $0x4fb0e321 // sdot v1.4s, v25.16b, v16.4b[1]
+	WORD $0x4fb1e302 // sdot v2.4s, v24.16b, v17.4b[1]
+	WORD $0x4fb1e323 // sdot v3.4s, v25.16b, v17.4b[1]
+	WORD $0x4fb2e304 // sdot v4.4s, v24.16b, v18.4b[1]
+	WORD $0x4fb2e325 // sdot v5.4s, v25.16b, v18.4b[1]
+	WORD $0x4fb3e306 // sdot v6.4s, v24.16b, v19.4b[1]
+	WORD $0x4fb3e327 // sdot v7.4s, v25.16b, v19.4b[1]
+	WORD $0x4fb4e308 // sdot v8.4s, v24.16b, v20.4b[1]
+	WORD $0x4fb4e329 // sdot v9.4s, v25.16b, v20.4b[1]
+	WORD $0x4fb5e30a // sdot v10.4s, v24.16b, v21.4b[1]
+	WORD $0x4fb5e32b // sdot v11.4s, v25.16b, v21.4b[1]
+	WORD $0x4fb6e30c // sdot v12.4s, v24.16b, v22.4b[1]
+	WORD $0x4fb6e32d // sdot v13.4s, v25.16b, v22.4b[1]
+	WORD $0x4fb7e30e // sdot v14.4s, v24.16b, v23.4b[1]
+	WORD $0x4fb7e32f // sdot v15.4s, v25.16b, v23.4b[1]
+	FLDPQ.P 32(R2), (F24, F25)
+	WORD $0x4f90eb00 // sdot v0.4s, v24.16b, v16.4b[2]
+	WORD $0x4f90eb21 // sdot v1.4s, v25.16b, v16.4b[2]
+	WORD $0x4f91eb02 // sdot v2.4s, v24.16b, v17.4b[2]
+	WORD $0x4f91eb23 // sdot v3.4s, v25.16b, v17.4b[2]
+	WORD $0x4f92eb04 // sdot v4.4s, v24.16b, v18.4b[2]
+	WORD $0x4f92eb25 // sdot v5.4s, v25.16b, v18.4b[2]
+	WORD $0x4f93eb06 // sdot v6.4s, v24.16b, v19.4b[2]
+	WORD $0x4f93eb27 // sdot v7.4s, v25.16b, v19.4b[2]
+	WORD $0x4f94eb08 // sdot v8.4s, v24.16b, v20.4b[2]
+	WORD $0x4f94eb29 // sdot v9.4s, v25.16b, v20.4b[2]
+	WORD $0x4f95eb0a // sdot v10.4s, v24.16b, v21.4b[2]
+	WORD $0x4f95eb2b // sdot v11.4s, v25.16b, v21.4b[2]
+	WORD $0x4f96eb0c // sdot v12.4s, v24.16b, v22.4b[2]
+	WORD $0x4f96eb2d // sdot v13.4s, v25.16b, v22.4b[2]
+	WORD $0x4f97eb0e // sdot v14.4s, v24.16b, v23.4b[2]
+	WORD $0x4f97eb2f // sdot v15.4s, v25.16b, v23.4b[2]
+	FLDPQ.P 32(R2), (F24, F25)
+	WORD $0x4fb0eb00 // sdot v0.4s, v24.16b, v16.4b[3]
+	WORD $0x4fb0eb21 // sdot v1.4s, v25.16b, v16.4b[3]
+	WORD $0x4fb1eb02 // sdot v2.4s, v24.16b, v17.4b[3]
+	WORD $0x4fb1eb23 // sdot v3.4s, v25.16b, v17.4b[3]
+	WORD $0x4fb2eb04 // sdot v4.4s, v24.16b, v18.4b[3]
+	WORD $0x4fb2eb25 // sdot v5.4s, v25.16b, v18.4b[3]
+	WORD $0x4fb3eb06 // sdot v6.4s, v24.16b, v19.4b[3]
+	WORD $0x4fb3eb27 // sdot v7.4s, v25.16b, v19.4b[3]
+	WORD $0x4fb4eb08 // sdot v8.4s, v24.16b, v20.4b[3]
+	WORD $0x4fb4eb29 // sdot v9.4s, v25.16b, v20.4b[3]
+	WORD $0x4fb5eb0a // sdot v10.4s, v24.16b, v21.4b[3]
+	WORD $0x4fb5eb2b // sdot v11.4s, v25.16b, v21.4b[3]
+	WORD $0x4fb6eb0c // sdot v12.4s, v24.16b, v22.4b[3]
+	WORD $0x4fb6eb2d // sdot v13.4s, v25.16b, v22.4b[3]
+	WORD $0x4fb7eb0e // sdot v14.4s, v24.16b, v23.4b[3]
+	WORD $0x4fb7eb2f // sdot v15.4s, v25.16b, v23.4b[3]
+	SUB $1, R17
+	CBNZ R17, four
+rest:
+	AND $3, R1
+	CBZ R1, summed
+one:
+	FMOVS.P 4(R5), F16
+	FMOVS.P 4(R6), F17
+	FMOVS.P 4(R7), F18
+	FMOVS.P 4(R8), F19
+	FMOVS.P 4(R9), F20
+	FMOVS.P 4(R10), F21
+	FMOVS.P 4(R11), F22
+	FMOVS.P 4(R12), F23
+	FLDPQ.P 32(R2), (F24, F25)
+	WORD $0x4f90e300 // sdot v0.4s, v24.16b, v16.4b[0]
+	WORD $0x4f90e321 // sdot v1.4s, v25.16b, v16.4b[0]
+	WORD $0x4f91e302 // sdot v2.4s, v24.16b, v17.4b[0]
+	WORD $0x4f91e323 // sdot v3.4s, v25.16b, v17.4b[0]
+	WORD $0x4f92e304 // sdot v4.4s, v24.16b, v18.4b[0]
+	WORD $0x4f92e325 // sdot v5.4s, v25.16b, v18.4b[0]
+	WORD $0x4f93e306 // sdot v6.4s, v24.16b, v19.4b[0]
+	WORD $0x4f93e327 // sdot v7.4s, v25.16b, v19.4b[0]
+	WORD $0x4f94e308 // sdot v8.4s, v24.16b, v20.4b[0]
+	WORD $0x4f94e329 // sdot v9.4s, v25.16b, v20.4b[0]
+	WORD $0x4f95e30a // sdot v10.4s, v24.16b, v21.4b[0]
+	WORD $0x4f95e32b // sdot v11.4s, v25.16b, v21.4b[0]
+	WORD $0x4f96e30c // sdot v12.4s, v24.16b, v22.4b[0]
+	WORD $0x4f96e32d // sdot v13.4s, v25.16b, v22.4b[0]
+	WORD $0x4f97e30e // sdot v14.4s, v24.16b, v23.4b[0]
+	WORD $0x4f97e32f // sdot v15.4s, v25.16b, v23.4b[0]
+	SUB $1, R1
+	CBNZ R1, one
+summed:
+	MOVWU 92(R0), R14
+	TST $2, R14
+	BEQ correctEnd
+	MOVD 56(R0), R15
+	FLDPQ 0(R15), (F16, F17)
+	MOVD 48(R0), R15
+	VLD1R.P 4(R15), [V18.S4]
+	WORD $0x4eb29600 // mla v0.4s, v16.4s, v18.4s
+	WORD $0x4eb29621 // mla v1.4s, v17.4s, v18.4s
+	VLD1R.P 4(R15), [V18.S4]
+	WORD $0x4eb29602 // mla v2.4s, v16.4s, v18.4s
+	WORD $0x4eb29623 // mla v3.4s, v17.4s, v18.4s
+	VLD1R.P 4(R15), [V18.S4]
+	WORD $0x4eb29604 // mla v4.4s, v16.4s, v18.4s
+	WORD $0x4eb29625 // mla v5.4s, v17.4s, v18.4s
+	VLD1R.P 4(R15), [V18.S4]
+	WORD $0x4eb29606 // mla v6.4s, v16.4s, v18.4s
+	WORD $0x4eb29627 // mla v7.4s, v17.4s, v18.4s
+	VLD1R.P 4(R15), [V18.S4]
+	WORD $0x4eb29608 // mla v8.4s, v16.4s, v18.4s
+	WORD $0x4eb29629 // mla v9.4s, v17.4s, v18.4s
+	VLD1R.P 4(R15), [V18.S4]
+	WORD $0x4eb2960a // mla v10.4s, v16.4s, v18.4s
+	WORD $0x4eb2962b // mla v11.4s, v17.4s, v18.4s
+	VLD1R.P 4(R15), [V18.S4]
+	WORD $0x4eb2960c // mla v12.4s, v16.4s, v18.4s
+	WORD $0x4eb2962d // mla v13.4s, v17.4s, v18.4s
+	VLD1R.P 4(R15), [V18.S4]
+	WORD $0x4eb2960e // mla v14.4s, v16.4s, v18.4s
+	WORD $0x4eb2962f // mla v15.4s, v17.4s, v18.4s
+	MOVD 72(R0), R15
+	FLDPQ 0(R15), (F16, F17)
+	MOVD 64(R0), R15
+	VLD1R.P 4(R15), [V18.S4]
+	WORD $0x4eb29600 // mla v0.4s, v16.4s, v18.4s
+	WORD $0x4eb29621 // mla v1.4s, v17.4s, v18.4s
+	VLD1R.P 4(R15), [V18.S4]
+	WORD $0x4eb29602 // mla v2.4s, v16.4s, v18.4s
+	WORD $0x4eb29623 // mla v3.4s, v17.4s, v18.4s
+	VLD1R.P 4(R15), [V18.S4]
+	WORD $0x4eb29604 // mla v4.4s, v16.4s, v18.4s
+	WORD $0x4eb29625 // mla v5.4s, v17.4s, v18.4s
+	VLD1R.P 4(R15), [V18.S4]
+	WORD $0x4eb29606 // mla v6.4s, v16.4s, v18.4s
+	WORD $0x4eb29627 // mla v7.4s, v17.4s, v18.4s
+	VLD1R.P 4(R15), [V18.S4]
+	WORD $0x4eb29608 // mla v8.4s, v16.4s, v18.4s
+	WORD $0x4eb29629 // mla v9.4s, v17.4s, v18.4s
+	VLD1R.P 4(R15), [V18.S4]
+	WORD $0x4eb2960a // mla v10.4s, v16.4s, v18.4s
+	WORD $0x4eb2962b // mla v11.4s, v17.4s, v18.4s
+	VLD1R.P 4(R15), [V18.S4]
+	WORD $0x4eb2960c // mla v12.4s, v16.4s, v18.4s
+	WORD $0x4eb2962d // mla v13.4s, v17.4s, v18.4s
+	VLD1R.P 4(R15), [V18.S4]
+	WORD $0x4eb2960e // mla v14.4s, v16.4s, v18.4s
+	WORD $0x4eb2962f // mla v15.4s, v17.4s, v18.4s
+correctEnd:
+	MOVD 40(R0), R16
+	TST $1, R14
+	BEQ accumulateEnd
+	MOVD 32(R0), R15
+	FLDPQ 0(R15), (F16, F17)
+	VADD V16.S4, V0.S4, V0.S4
+	VADD V17.S4, V1.S4, V1.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F16, F17)
+	VADD V16.S4, V2.S4, V2.S4
+	VADD V17.S4, V3.S4, V3.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F16, F17)
+	VADD V16.S4, V4.S4, V4.S4
+	VADD V17.S4, V5.S4, V5.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F16, F17)
+	VADD V16.S4, V6.S4, V6.S4
+	VADD V17.S4, V7.S4, V7.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F16, F17)
+	VADD V16.S4, V8.S4, V8.S4
+	VADD V17.S4, V9.S4, V9.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F16, F17)
+	VADD V16.S4, V10.S4, V10.S4
+	VADD V17.S4, V11.S4, V11.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F16, F17)
+	VADD V16.S4, V12.S4, V12.S4
+	VADD V17.S4, V13.S4, V13.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F16, F17)
+	VADD V16.S4, V14.S4, V14.S4
+	VADD V17.S4, V15.S4, V15.S4
+accumulateEnd:
+	MOVD 32(R0), R15
+	FMOVQ F0, 0(R15)
+	FMOVQ F1, 16(R15)
+	ADD R16, R15
+	FMOVQ F2, 0(R15)
+	FMOVQ F3, 16(R15)
+	ADD R16, R15
+	FMOVQ F4, 0(R15)
+	FMOVQ F5, 16(R15)
+	ADD R16, R15
+	FMOVQ F6, 0(R15)
+	FMOVQ F7, 16(R15)
+	ADD R16, R15
+	FMOVQ F8, 0(R15)
+	FMOVQ F9, 16(R15)
+	ADD R16, R15
+	FMOVQ F10, 0(R15)
+	FMOVQ F11, 16(R15)
+	ADD R16, R15
+	FMOVQ F12, 0(R15)
+	FMOVQ F13, 16(R15)
+	ADD R16, R15
+	FMOVQ F14, 0(R15)
+	FMOVQ F15, 16(R15)
+	RET
+
+// func intNEON_1x8(t *intTile)
+TEXT ·intNEON_1x8(SB), NOSPLIT, $0-8
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+	VEOR V20.B16, V20.B16, V20.B16
+	VEOR V21.B16, V21.B16, V21.B16
+	VEOR V22.B16, V22.B16, V22.B16
+	VEOR V23.B16, V23.B16, V23.B16
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R5
+	MOVD 16(R0), R16
+	MOVD 24(R0), R2
+	LSR $2, R1, R17
+	CBZ R17, rest
+four:
+	FMOVQ.P 16(R5), F2
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f422010 // smlal v16.4s, v0.4h, v2.h[0]
+	WORD $0x4f422011 // smlal2 v17.4s, v0.8h, v2.h[0]
+	WORD $0x0f522030 // smlal v16.4s, v1.4h, v2.h[1]
+	WORD $0x4f522031 // smlal2 v17.4s, v1.8h, v2.h[1]
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f622012 // smlal v18.4s, v0.4h, v2.h[2]
+	WORD $0x4f622013 // smlal2 v19.4s, v0.8h, v2.h[2]
+	WORD $0x0f722032 // smlal v18.4s, v1.4h, v2.h[3]
+	WORD $0x4f722033 // smlal2 v19.4s, v1.8h, v2.h[3]
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f422814 // smlal v20.4s, v0.4h, v2.h[4]
+	WORD $0x4f422815 // smlal2 v21.4s, v0.8h, v2.h[4]
+	WORD $0x0f522834 // smlal v20.4s, v1.4h, v2.h[5]
+	WORD $0x4f522835 // smlal2 v21.4s, v1.8h, v2.h[5]
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f622816 // smlal v22.4s, v0.4h, v2.h[6]
+	WORD $0x4f622817 // smlal2 v23.4s, v0.8h, v2.h[6]
+	WORD $0x0f722836 // smlal v22.4s, v1.4h, v2.h[7]
+	WORD $0x4f722837 // smlal2 v23.4s, v1.8h, v2.h[7]
+	SUB $1, R17
+	CBNZ R17, four
+rest:
+	AND $3, R1
+	CBZ R1, summed
+one:
+	FMOVS.P 4(R5), F2
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f422010 // smlal v16.4s, v0.4h, v2.h[0]
+	WORD $0x4f422011 // smlal2 v17.4s, v0.8h, v2.h[0]
+	WORD $0x0f522030 // smlal v16.4s, v1.4h, v2.h[1]
+	WORD $0x4f522031 // smlal2 v17.4s, v1.8h, v2.h[1]
+	SUB $1, R1
+	CBNZ R1, one
+summed:
+	VADD V20.S4, V16.S4, V16.S4
+	VADD V21.S4, V17.S4, V17.S4
+	VADD V22.S4, V18.S4, V18.S4
+	VADD V23.S4, V19.S4, V19.S4
+	VADD V18.S4, V16.S4, V16.S4
+	VADD V19.S4, V17.S4, V17.S4
+	MOVWU 92(R0), R14
+	MOVD 40(R0), R16
+	TST $1, R14
+	BEQ accumulateEnd
+	MOVD 32(R0), R15
+	FLDPQ 0(R15), (F3, F4)
+	VADD V3.S4, V16.S4, V16.S4
+	VADD V4.S4, V17.S4, V17.S4
+accumulateEnd:
+	MOVD 32(R0), R15
+	FMOVQ F16, 0(R15)
+	FMOVQ F17, 16(R15)
+	RET
+
+// func intNEON_2x8(t *intTile)
+TEXT ·intNEON_2x8(SB), NOSPLIT, $0-8
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+	VEOR V20.B16, V20.B16, V20.B16
+	VEOR V21.B16, V21.B16, V21.B16
+	VEOR V22.B16, V22.B16, V22.B16
+	VEOR V23.B16, V23.B16, V23.B16
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R5
+	MOVD 16(R0), R16
+	MOVD 24(R0), R2
+	ADD R16, R5, R6
+	LSR $2, R1, R17
+	CBZ R17, rest
+four:
+	FMOVQ.P 16(R5), F2
+	FMOVQ.P 16(R6), F3
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f422010 // smlal v16.4s, v0.4h, v2.h[0]
+	WORD $0x4f422011 // smlal2 v17.4s, v0.8h, v2.h[0]
+	WORD $0x0f432012 // smlal v18.4s, v0.4h, v3.h[0]
+	WORD $0x4f432013 // smlal2 v19.4s, v0.8h, v3.h[0]
+	WORD $0x0f522030 // smlal v16.4s, v1.4h, v2.h[1]
+	WORD $0x4f522031 // smlal2 v17.4s, v1.8h, v2.h[1]
+	WORD $0x0f532032 // smlal v18.4s, v1.4h, v3.h[1]
+	WORD $0x4f532033 // smlal2 v19.4s, v1.8h, v3.h[1]
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f622014 // smlal v20.4s, v0.4h, v2.h[2]
+	WORD $0x4f622015 // smlal2 v21.4s, v0.8h, v2.h[2]
+	WORD $0x0f632016 // smlal v22.4s, v0.4h, v3.h[2]
+	WORD $0x4f632017 // smlal2 v23.4s, v0.8h, v3.h[2]
+	WORD $0x0f722034 // smlal v20.4s, v1.4h, v2.h[3]
+	WORD $0x4f722035 // smlal2 v21.4s, v1.8h, v2.h[3]
+	WORD $0x0f732036 // smlal v22.4s, v1.4h, v3.h[3]
+	WORD $0x4f732037 // smlal2 v23.4s, v1.8h, v3.h[3]
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f422810 // smlal v16.4s, v0.4h, v2.h[4]
+	WORD $0x4f422811 // smlal2 v17.4s, v0.8h, v2.h[4]
+	WORD $0x0f432812 // smlal v18.4s, v0.4h, v3.h[4]
+	WORD $0x4f432813 // smlal2 v19.4s, v0.8h, v3.h[4]
+	WORD $0x0f522830 // smlal v16.4s, v1.4h, v2.h[5]
+	WORD $0x4f522831 // smlal2 v17.4s, v1.8h, v2.h[5]
+	WORD $0x0f532832 // smlal v18.4s, v1.4h, v3.h[5]
+	WORD $0x4f532833 // smlal2 v19.4s, v1.8h, v3.h[5]
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f622814 // smlal v20.4s, v0.4h, v2.h[6]
+	WORD $0x4f622815 // smlal2 v21.4s, v0.8h, v2.h[6]
+	WORD $0x0f632816 // smlal v22.4s, v0.4h, v3.h[6]
+	WORD $0x4f632817 // smlal2 v23.4s, v0.8h, v3.h[6]
+	WORD $0x0f722834 // smlal v20.4s, v1.4h, v2.h[7]
+	WORD $0x4f722835 // smlal2 v21.4s, v1.8h, v2.h[7]
+	WORD $0x0f732836 // smlal v22.4s, v1.4h, v3.h[7]
+	WORD $0x4f732837 // smlal2 v23.4s, v1.8h, v3.h[7]
+	SUB $1, R17
+	CBNZ R17, four
+rest:
+	AND $3, R1
+	CBZ R1, summed
+one:
+	FMOVS.P 4(R5), F2
+	FMOVS.P 4(R6), F3
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f422010 // smlal v16.4s, v0.4h, v2.h[0]
+	WORD $0x4f422011 // smlal2 v17.4s, v0.8h, v2.h[0]
+	WORD $0x0f432012 // smlal v18.4s, v0.4h, v3.h[0]
+	WORD $0x4f432013 // smlal2 v19.4s, v0.8h, v3.h[0]
+	WORD $0x0f522030 // smlal v16.4s, v1.4h, v2.h[1]
+	WORD $0x4f522031 // smlal2 v17.4s, v1.8h, v2.h[1]
+	WORD $0x0f532032 // smlal v18.4s, v1.4h, v3.h[1]
+	WORD $0x4f532033 // smlal2 v19.4s, v1.8h, v3.h[1]
+	SUB $1, R1
+	CBNZ R1, one
+summed:
+	VADD V20.S4, V16.S4, V16.S4
+	VADD V21.S4, V17.S4, V17.S4
+	VADD V22.S4, V18.S4, V18.S4
+	VADD V23.S4, V19.S4, V19.S4
+	MOVWU 92(R0), R14
+	MOVD 40(R0), R16
+	TST $1, R14
+	BEQ accumulateEnd
+	MOVD 32(R0), R15
+	FLDPQ 0(R15), (F4, F5)
+	VADD V4.S4, V16.S4, V16.S4
+	VADD V5.S4, V17.S4, V17.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F4, F5)
+	VADD V4.S4, V18.S4, V18.S4
+	VADD V5.S4, V19.S4, V19.S4
+accumulateEnd:
+	MOVD 32(R0), R15
+	FMOVQ F16, 0(R15)
+	FMOVQ F17, 16(R15)
+	ADD R16, R15
+	FMOVQ F18, 0(R15)
+	FMOVQ F19, 16(R15)
+	RET
+
+// func intNEON_3x8(t *intTile)
+TEXT ·intNEON_3x8(SB), NOSPLIT, $0-8
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+	VEOR V20.B16, V20.B16, V20.B16
+	VEOR V21.B16, V21.B16, V21.B16
+	VEOR V22.B16, V22.B16, V22.B16
+	VEOR V23.B16, V23.B16, V23.B16
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R5
+	MOVD 16(R0), R16
+	MOVD 24(R0), R2
+	ADD R16, R5, R6
+	ADD R16, R6, R7
+	LSR $2, R1, R17
+	CBZ R17, rest
+four:
+	FMOVQ.P 16(R5), F2
+	FMOVQ.P 16(R6), F3
+	FMOVQ.P 16(R7), F4
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f422010 // smlal v16.4s, v0.4h, v2.h[0]
+	WORD $0x4f422011 // smlal2 v17.4s, v0.8h, v2.h[0]
+	WORD $0x0f432012 // smlal v18.4s, v0.4h, v3.h[0]
+	WORD $0x4f432013 // smlal2 v19.4s, v0.8h, v3.h[0]
+	WORD $0x0f442014 // smlal v20.4s, v0.4h, v4.h[0]
+	WORD $0x4f442015 // smlal2 v21.4s, v0.8h, v4.h[0]
+	WORD $0x0f522030 // smlal v16.4s, v1.4h, v2.h[1]
+	WORD $0x4f522031 // smlal2 v17.4s, v1.8h, v2.h[1]
+	WORD $0x0f532032 // smlal v18.4s, v1.4h, v3.h[1]
+	WORD $0x4f532033 // smlal2 v19.4s, v1.8h, v3.h[1]
+	WORD $0x0f542034 // smlal v20.4s, v1.4h, v4.h[1]
+	WORD $0x4f542035 // smlal2 v21.4s, v1.8h, v4.h[1]
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f622016 // smlal v22.4s, v0.4h, v2.h[2]
+	WORD $0x4f622017 // smlal2 v23.4s, v0.8h, v2.h[2]
+	WORD $0x0f632018 // smlal v24.4s, v0.4h, v3.h[2]
+	WORD $0x4f632019 // smlal2 v25.4s, v0.8h, v3.h[2]
+	WORD $0x0f64201a // smlal v26.4s, v0.4h, v4.h[2]
+	WORD $0x4f64201b // smlal2 v27.4s, v0.8h, v4.h[2]
+	WORD $0x0f722036 // smlal v22.4s, v1.4h, v2.h[3]
+	WORD $0x4f722037 // smlal2 v23.4s, v1.8h, v2.h[3]
+	WORD $0x0f732038 // smlal v24.4s, v1.4h, v3.h[3]
+	WORD $0x4f732039 // smlal2 v25.4s, v1.8h, v3.h[3]
+	WORD $0x0f74203a // smlal v26.4s, v1.4h, v4.h[3]
+	WORD $0x4f74203b // smlal2 v27.4s, v1.8h, v4.h[3]
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f422810 // smlal v16.4s, v0.4h, v2.h[4]
+	WORD $0x4f422811 // smlal2 v17.4s, v0.8h, v2.h[4]
+	WORD $0x0f432812 // smlal v18.4s, v0.4h, v3.h[4]
+	WORD $0x4f432813 // smlal2 v19.4s, v0.8h, v3.h[4]
+	WORD $0x0f442814 // smlal v20.4s, v0.4h, v4.h[4]
+	WORD $0x4f442815 // smlal2 v21.4s, v0.8h, v4.h[4]
+	WORD $0x0f522830 // smlal v16.4s, v1.4h, v2.h[5]
+	WORD $0x4f522831 // smlal2 v17.4s, v1.8h, v2.h[5]
+	WORD $0x0f532832 // smlal v18.4s, v1.4h, v3.h[5]
+	WORD $0x4f532833 // smlal2 v19.4s, v1.8h, v3.h[5]
+	WORD $0x0f542834 // smlal v20.4s, v1.4h, v4.h[5]
+	WORD $0x4f542835 // smlal2 v21.4s, v1.8h, v4.h[5]
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f622816 // smlal v22.4s, v0.4h, v2.h[6]
+	WORD $0x4f622817 // smlal2 v23.4s, v0.8h, v2.h[6]
+	WORD $0x0f632818 // smlal v24.4s, v0.4h, v3.h[6]
+	WORD $0x4f632819 // smlal2 v25.4s, v0.8h, v3.h[6]
+	WORD $0x0f64281a // smlal v26.4s, v0.4h, v4.h[6]
+	WORD $0x4f64281b // smlal2 v27.4s, v0.8h, v4.h[6]
+	WORD $0x0f722836 // smlal v22.4s, v1.4h, v2.h[7]
+	WORD $0x4f722837 // smlal2 v23.4s, v1.8h, v2.h[7]
+	WORD $0x0f732838 // smlal v24.4s, v1.4h, v3.h[7]
+	WORD $0x4f732839 // smlal2 v25.4s, v1.8h, v3.h[7]
+	WORD $0x0f74283a // smlal v26.4s, v1.4h, v4.h[7]
+	WORD $0x4f74283b // smlal2 v27.4s, v1.8h, v4.h[7]
+	SUB $1, R17
+	CBNZ R17, four
+rest:
+	AND $3, R1
+	CBZ R1, summed
+one:
+	FMOVS.P 4(R5), F2
+	FMOVS.P 4(R6), F3
+	FMOVS.P 4(R7), F4
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f422010 // smlal v16.4s, v0.4h, v2.h[0]
+	WORD $0x4f422011 // smlal2 v17.4s, v0.8h, v2.h[0]
+	WORD $0x0f432012 // smlal v18.4s, v0.4h, v3.h[0]
+	WORD $0x4f432013 // smlal2 v19.4s, v0.8h, v3.h[0]
+	WORD $0x0f442014 // smlal v20.4s, v0.4h, v4.h[0]
+	WORD $0x4f442015 // smlal2 v21.4s, v0.8h, v4.h[0]
+	WORD $0x0f522030 // smlal v16.4s, v1.4h, v2.h[1]
+	WORD $0x4f522031 // smlal2 v17.4s, v1.8h, v2.h[1]
+	WORD $0x0f532032 // smlal v18.4s, v1.4h, v3.h[1]
+	WORD $0x4f532033 // smlal2 v19.4s, v1.8h, v3.h[1]
+	WORD $0x0f542034 // smlal v20.4s, v1.4h, v4.h[1]
+	WORD $0x4f542035 // smlal2 v21.4s, v1.8h, v4.h[1]
+	SUB $1, R1
+	CBNZ R1, one
+summed:
+	VADD V22.S4, V16.S4, V16.S4
+	VADD V23.S4, V17.S4, V17.S4
+	VADD V24.S4, V18.S4, V18.S4
+	VADD V25.S4, V19.S4, V19.S4
+	VADD V26.S4, V20.S4, V20.S4
+	VADD V27.S4, V21.S4, V21.S4
+	MOVWU 92(R0), R14
+	MOVD 40(R0), R16
+	TST $1, R14
+	BEQ accumulateEnd
+	MOVD 32(R0), R15
+	FLDPQ 0(R15), (F5, F6)
+	VADD V5.S4, V16.S4, V16.S4
+	VADD V6.S4, V17.S4, V17.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F5, F6)
+	VADD V5.S4, V18.S4, V18.S4
+	VADD V6.S4, V19.S4, V19.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F5, F6)
+	VADD V5.S4, V20.S4, V20.S4
+	VADD V6.S4, V21.S4, V21.S4
+accumulateEnd:
+	MOVD 32(R0), R15
+	FMOVQ F16, 0(R15)
+	FMOVQ F17, 16(R15)
+	ADD R16, R15
+	FMOVQ F18, 0(R15)
+	FMOVQ F19, 16(R15)
+	ADD R16, R15
+	FMOVQ F20, 0(R15)
+	FMOVQ F21, 16(R15)
+	RET
+
+// func intNEON_4x8(t *intTile)
+TEXT ·intNEON_4x8(SB), NOSPLIT, $0-8
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+	VEOR V20.B16, V20.B16, V20.B16
+	VEOR V21.B16, V21.B16, V21.B16
+	VEOR V22.B16, V22.B16, V22.B16
+	VEOR V23.B16, V23.B16, V23.B16
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R5
+	MOVD 16(R0), R16
+	MOVD 24(R0), R2
+	ADD R16, R5, R6
+	ADD R16, R6, R7
+	ADD R16, R7, R8
+	LSR $2, R1, R17
+	CBZ R17, rest
+four:
+	FMOVQ.P 16(R5), F2
+	FMOVQ.P 16(R6), F3
+	FMOVQ.P 16(R7), F4
+	FMOVQ.P 16(R8), F5
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f422010 // smlal v16.4s, v0.4h, v2.h[0]
+	WORD $0x4f422011 // smlal2 v17.4s, v0.8h, v2.h[0]
+	WORD $0x0f432012 // smlal v18.4s, v0.4h, v3.h[0]
+	WORD $0x4f432013 // smlal2 v19.4s, v0.8h, v3.h[0]
+	WORD $0x0f442014 // smlal v20.4s, v0.4h, v4.h[0]
+	WORD $0x4f442015 // smlal2 v21.4s, v0.8h, v4.h[0]
+	WORD $0x0f452016 // smlal v22.4s, v0.4h, v5.h[0]
+	WORD $0x4f452017 // smlal2 v23.4s, v0.8h, v5.h[0]
+	WORD $0x0f522030 // smlal v16.4s, v1.4h, v2.h[1]
+	WORD $0x4f522031 // smlal2 v17.4s, v1.8h, v2.h[1]
+	WORD $0x0f532032 // smlal v18.4s, v1.4h, v3.h[1]
+	WORD $0x4f532033 // smlal2 v19.4s, v1.8h, v3.h[1]
+	WORD $0x0f542034 // smlal v20.4s, v1.4h, v4.h[1]
+	WORD $0x4f542035 // smlal2 v21.4s, v1.8h, v4.h[1]
+	WORD $0x0f552036 // smlal v22.4s, v1.4h, v5.h[1]
+	WORD $0x4f552037 // smlal2 v23.4s, v1.8h, v5.h[1]
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f622010 // smlal v16.4s, v0.4h, v2.h[2]
+	WORD $0x4f622011 // smlal2 v17.4s, v0.8h, v2.h[2]
+	WORD $0x0f632012 // smlal v18.4s, v0.4h, v3.h[2]
+	WORD $0x4f632013 // smlal2 v19.4s, v0.8h, v3.h[2]
+	WORD $0x0f642014 // smlal v20.4s, v0.4h, v4.h[2]
+	WORD $0x4f642015 // smlal2 v21.4s, v0.8h, v4.h[2]
+	WORD $0x0f652016 // smlal v22.4s, v0.4h, v5.h[2]
+	WORD $0x4f652017 // smlal2 v23.4s, v0.8h, v5.h[2]
+	WORD $0x0f722030 // smlal v16.4s, v1.4h, v2.h[3]
+	WORD $0x4f722031 // smlal2 v17.4s, v1.8h, v2.h[3]
+	WORD $0x0f732032 // smlal v18.4s, v1.4h, v3.h[3]
+	WORD $0x4f732033 // smlal2 v19.4s, v1.8h, v3.h[3]
+	WORD $0x0f742034 // smlal v20.4s, v1.4h, v4.h[3]
+	WORD $0x4f742035 // smlal2 v21.4s, v1.8h, v4.h[3]
+	WORD $0x0f752036 // smlal v22.4s, v1.4h, v5.h[3]
+	WORD $0x4f752037 // smlal2 v23.4s, v1.8h, v5.h[3]
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f422810 // smlal v16.4s, v0.4h, v2.h[4]
+	WORD $0x4f422811 // smlal2 v17.4s, v0.8h, v2.h[4]
+	WORD $0x0f432812 // smlal v18.4s, v0.4h, v3.h[4]
+	WORD $0x4f432813 // smlal2 v19.4s, v0.8h, v3.h[4]
+	WORD $0x0f442814 // smlal v20.4s, v0.4h, v4.h[4]
+	WORD $0x4f442815 // smlal2 v21.4s, v0.8h, v4.h[4]
+	WORD $0x0f452816 // smlal v22.4s, v0.4h, v5.h[4]
+	WORD $0x4f452817 // smlal2 v23.4s, v0.8h, v5.h[4]
+	WORD $0x0f522830 // smlal v16.4s, v1.4h, v2.h[5]
+	WORD $0x4f522831 // smlal2 v17.4s, v1.8h, v2.h[5]
+	WORD $0x0f532832 // smlal v18.4s, v1.4h, v3.h[5]
+	WORD $0x4f532833 // smlal2 v19.4s, v1.8h, v3.h[5]
+	WORD $0x0f542834 // smlal v20.4s, v1.4h, v4.h[5]
+	WORD $0x4f542835 // smlal2 v21.4s, v1.8h, v4.h[5]
+	WORD $0x0f552836 // smlal v22.4s, v1.4h, v5.h[5]
+	WORD $0x4f552837 // smlal2 v23.4s, v1.8h, v5.h[5]
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f622810 // smlal v16.4s, v0.4h, v2.h[6]
+	WORD $0x4f622811 // smlal2 v17.4s, v0.8h, v2.h[6]
+	WORD $0x0f632812 // smlal v18.4s, v0.4h, v3.h[6]
+	WORD $0x4f632813 // smlal2 v19.4s, v0.8h, v3.h[6]
+	WORD $0x0f642814 // smlal v20.4s, v0.4h, v4.h[6]
+	WORD $0x4f642815 // smlal2 v21.4s, v0.8h, v4.h[6]
+	WORD $0x0f652816 // smlal v22.4s, v0.4h, v5.h[6]
+	WORD $0x4f652817 // smlal2 v23.4s, v0.8h, v5.h[6]
+	WORD $0x0f722830 // smlal v16.4s, v1.4h, v2.h[7]
+	WORD $0x4f722831 // smlal2 v17.4s, v1.8h, v2.h[7]
+	WORD $0x0f732832 // smlal v18.4s, v1.4h, v3.h[7]
+	WORD $0x4f732833 // smlal2 v19.4s, v1.8h, v3.h[7]
+	WORD $0x0f742834 // smlal v20.4s, v1.4h, v4.h[7]
+	WORD $0x4f742835 // smlal2 v21.4s, v1.8h, v4.h[7]
+	WORD $0x0f752836 // smlal v22.4s, v1.4h, v5.h[7]
+	WORD $0x4f752837 // smlal2 v23.4s, v1.8h, v5.h[7]
+	SUB $1, R17
+	CBNZ R17, four
+rest:
+	AND $3, R1
+	CBZ R1, summed
+one:
+	FMOVS.P 4(R5), F2
+	FMOVS.P 4(R6), F3
+	FMOVS.P 4(R7), F4
+	FMOVS.P 4(R8), F5
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f422010 // smlal v16.4s, v0.4h, v2.h[0]
+	WORD $0x4f422011 // smlal2 v17.4s, v0.8h, v2.h[0]
+	WORD $0x0f432012 // smlal v18.4s, v0.4h, v3.h[0]
+	WORD $0x4f432013 // smlal2 v19.4s, v0.8h, v3.h[0]
+	WORD $0x0f442014 // smlal v20.4s, v0.4h, v4.h[0]
+	WORD $0x4f442015 // smlal2 v21.4s, v0.8h, v4.h[0]
+	WORD $0x0f452016 // smlal v22.4s, v0.4h, v5.h[0]
+	WORD $0x4f452017 // smlal2 v23.4s, v0.8h, v5.h[0]
+	WORD $0x0f522030 // smlal v16.4s, v1.4h, v2.h[1]
+	WORD $0x4f522031 // smlal2 v17.4s, v1.8h, v2.h[1]
+	WORD $0x0f532032 // smlal v18.4s, v1.4h, v3.h[1]
+	WORD $0x4f532033 // smlal2 v19.4s, v1.8h, v3.h[1]
+	WORD $0x0f542034 // smlal v20.4s, v1.4h, v4.h[1]
+	WORD $0x4f542035 // smlal2 v21.4s, v1.8h, v4.h[1]
+	WORD $0x0f552036 // smlal v22.4s, v1.4h, v5.h[1]
+	WORD $0x4f552037 // smlal2 v23.4s, v1.8h, v5.h[1]
+	SUB $1, R1
+	CBNZ R1, one
+summed:
+	MOVWU 92(R0), R14
+	MOVD 40(R0), R16
+	TST $1, R14
+	BEQ accumulateEnd
+	MOVD 32(R0), R15
+	FLDPQ 0(R15), (F6, F7)
+	VADD V6.S4, V16.S4, V16.S4
+	VADD V7.S4, V17.S4, V17.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F6, F7)
+	VADD V6.S4, V18.S4, V18.S4
+	VADD V7.S4, V19.S4, V19.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F6, F7)
+	VADD V6.S4, V20.S4, V20.S4
+	VADD V7.S4, V21.S4, V21.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F6, F7)
+	VADD V6.S4, V22.S4, V22.S4
+	VADD V7.S4, V23.S4, V23.S4
+accumulateEnd:
+	MOVD 32(R0), R15
+	FMOVQ F16, 0(R15)
+	FMOVQ F17, 16(R15)
+	ADD R16, R15
+	FMOVQ F18, 0(R15)
+	FMOVQ F19, 16(R15)
+	ADD R16, R15
+	FMOVQ F20, 0(R15)
+	FMOVQ F21, 16(R15)
+	ADD R16, R15
+	FMOVQ F22, 0(R15)
+	FMOVQ F23, 16(R15)
+	RET
+
+// func intNEON_5x8(t *intTile)
+TEXT ·intNEON_5x8(SB), NOSPLIT, $0-8
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+	VEOR V20.B16, V20.B16, V20.B16
+	VEOR V21.B16, V21.B16, V21.B16
+	VEOR V22.B16, V22.B16, V22.B16
+	VEOR V23.B16, V23.B16, V23.B16
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R5
+	MOVD 16(R0), R16
+	MOVD 24(R0), R2
+	ADD R16, R5, R6
+	ADD R16, R6, R7
+	ADD R16, R7, R8
+	ADD R16, R8, R9
+	LSR $2, R1, R17
+	CBZ R17, rest
+four:
+	FMOVQ.P 16(R5), F2
+	FMOVQ.P 16(R6), F3
+	FMOVQ.P 16(R7), F4
+	FMOVQ.P 16(R8), F5
+	FMOVQ.P 16(R9), F6
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f422010 // smlal v16.4s, v0.4h, v2.h[0]
+	WORD $0x4f422011 // smlal2 v17.4s, v0.8h, v2.h[0]
+	WORD $0x0f432012 // smlal v18.4s, v0.4h, v3.h[0]
+	WORD $0x4f432013 // smlal2 v19.4s, v0.8h, v3.h[0]
+	WORD $0x0f442014 // smlal v20.4s, v0.4h, v4.h[0]
+	WORD $0x4f442015 // smlal2 v21.4s, v0.8h, v4.h[0]
+	WORD $0x0f452016 // smlal v22.4s, v0.4h, v5.h[0]
+	WORD $0x4f452017 // smlal2 v23.4s, v0.8h, v5.h[0]
+	WORD $0x0f462018 // smlal v24.4s, v0.4h, v6.h[0]
+	WORD $0x4f462019 // smlal2 v25.4s, v0.8h, v6.h[0]
+	WORD $0x0f522030 // smlal v16.4s, v1.4h, v2.h[1]
+	WORD $0x4f522031 // smlal2 v17.4s, v1.8h, v2.h[1]
+	WORD $0x0f532032 // smlal v18.4s, v1.4h, v3.h[1]
+	WORD $0x4f532033 // smlal2 v19.4s, v1.8h, v3.h[1]
+	WORD $0x0f542034 // smlal v20.4s, v1.4h, v4.h[1]
+	WORD $0x4f542035 // smlal2 v21.4s, v1.8h, v4.h[1]
+	WORD $0x0f552036 // smlal v22.4s, v1.4h, v5.h[1]
+	WORD $0x4f552037 // smlal2 v23.4s, v1.8h, v5.h[1]
+	WORD $0x0f562038 // smlal v24.4s, v1.4h, v6.h[1]
+	WORD $0x4f562039 // smlal2 v25.4s, v1.8h, v6.h[1]
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f622010 // smlal v16.4s, v0.4h, v2.h[2]
+	WORD $0x4f622011 // smlal2 v17.4s, v0.8h, v2.h[2]
+	WORD $0x0f632012 // smlal v18.4s, v0.4h, v3.h[2]
+	WORD $0x4f632013 // smlal2 v19.4s, v0.8h, v3.h[2]
+	WORD $0x0f642014 // smlal v20.4s, v0.4h, v4.h[2]
+	WORD $0x4f642015 // smlal2 v21.4s, v0.8h, v4.h[2]
+	WORD $0x0f652016 // smlal v22.4s, v0.4h, v5.h[2]
+	WORD $0x4f652017 // smlal2 v23.4s, v0.8h, v5.h[2]
+	WORD $0x0f662018 // smlal v24.4s, v0.4h, v6.h[2]
+	WORD $0x4f662019 // smlal2 v25.4s, v0.8h, v6.h[2]
+	WORD $0x0f722030 // smlal v16.4s, v1.4h, v2.h[3]
+	WORD $0x4f722031 // smlal2 v17.4s, v1.8h, v2.h[3]
+	WORD $0x0f732032 // smlal v18.4s, v1.4h, v3.h[3]
+	WORD $0x4f732033 // smlal2 v19.4s, v1.8h, v3.h[3]
+	WORD $0x0f742034 // smlal v20.4s, v1.4h, v4.h[3]
+	WORD $0x4f742035 // smlal2 v21.4s, v1.8h, v4.h[3]
+	WORD $0x0f752036 // smlal v22.4s, v1.4h, v5.h[3]
+	WORD $0x4f752037 // smlal2 v23.4s, v1.8h, v5.h[3]
+	WORD $0x0f762038 // smlal v24.4s, v1.4h, v6.h[3]
+	WORD $0x4f762039 // smlal2 v25.4s, v1.8h, v6.h[3]
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f422810 // smlal v16.4s, v0.4h, v2.h[4]
+	WORD $0x4f422811 // smlal2 v17.4s, v0.8h, v2.h[4]
+	WORD $0x0f432812 // smlal v18.4s, v0.4h, v3.h[4]
+	WORD $0x4f432813 // smlal2 v19.4s, v0.8h, v3.h[4]
+	WORD $0x0f442814 // smlal v20.4s, v0.4h, v4.h[4]
+	WORD $0x4f442815 // smlal2 v21.4s, v0.8h, v4.h[4]
+	WORD $0x0f452816 // smlal v22.4s, v0.4h, v5.h[4]
+	WORD $0x4f452817 // smlal2 v23.4s, v0.8h, v5.h[4]
+	WORD $0x0f462818 // smlal v24.4s, v0.4h, v6.h[4]
+	WORD $0x4f462819 // smlal2 v25.4s, v0.8h, v6.h[4]
+	WORD $0x0f522830 // smlal v16.4s, v1.4h, v2.h[5]
+	WORD $0x4f522831 // smlal2 v17.4s, v1.8h, v2.h[5]
+	WORD $0x0f532832 // smlal v18.4s, v1.4h, v3.h[5]
+	WORD $0x4f532833 // smlal2 v19.4s, v1.8h, v3.h[5]
+	WORD $0x0f542834 // smlal v20.4s, v1.4h, v4.h[5]
+	WORD $0x4f542835 // smlal2 v21.4s, v1.8h, v4.h[5]
+	WORD $0x0f552836 // smlal v22.4s, v1.4h, v5.h[5]
+	WORD $0x4f552837 // smlal2 v23.4s, v1.8h, v5.h[5]
+	WORD $0x0f562838 // smlal v24.4s, v1.4h, v6.h[5]
+	WORD $0x4f562839 // smlal2 v25.4s, v1.8h, v6.h[5]
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f622810 // smlal v16.4s, v0.4h, v2.h[6]
+	WORD $0x4f622811 // smlal2 v17.4s, v0.8h, v2.h[6]
+	WORD $0x0f632812 // smlal v18.4s, v0.4h, v3.h[6]
+	WORD $0x4f632813 // smlal2 v19.4s, v0.8h, v3.h[6]
+	WORD $0x0f642814 // smlal v20.4s, v0.4h, v4.h[6]
+	WORD $0x4f642815 // smlal2 v21.4s, v0.8h, v4.h[6]
+	WORD $0x0f652816 // smlal v22.4s, v0.4h, v5.h[6]
+	WORD $0x4f652817 // smlal2 v23.4s, v0.8h, v5.h[6]
+	WORD $0x0f662818 // smlal v24.4s, v0.4h, v6.h[6]
+	WORD $0x4f662819 // smlal2 v25.4s, v0.8h, v6.h[6]
+	WORD $0x0f722830 // smlal v16.4s, v1.4h, v2.h[7]
+	WORD $0x4f722831 // smlal2 v17.4s, v1.8h, v2.h[7]
+	WORD $0x0f732832 // smlal v18.4s, v1.4h, v3.h[7]
+	WORD $0x4f732833 // smlal2 v19.4s, v1.8h, v3.h[7]
+	WORD $0x0f742834 // smlal v20.4s, v1.4h, v4.h[7]
+	WORD $0x4f742835 // smlal2 v21.4s, v1.8h, v4.h[7]
+	WORD $0x0f752836 // smlal v22.4s, v1.4h, v5.h[7]
+	WORD $0x4f752837 // smlal2 v23.4s, v1.8h, v5.h[7]
+	WORD $0x0f762838 // smlal v24.4s, v1.4h, v6.h[7]
+	WORD $0x4f762839 // smlal2 v25.4s, v1.8h, v6.h[7]
+	SUB $1, R17
+	CBNZ R17, four
+rest:
+	AND $3, R1
+	CBZ R1, summed
+one:
+	FMOVS.P 4(R5), F2
+	FMOVS.P 4(R6), F3
+	FMOVS.P 4(R7), F4
+	FMOVS.P 4(R8), F5
+	FMOVS.P 4(R9), F6
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f422010 // smlal v16.4s, v0.4h, v2.h[0]
+	WORD $0x4f422011 // smlal2 v17.4s, v0.8h, v2.h[0]
+	WORD $0x0f432012 // smlal v18.4s, v0.4h, v3.h[0]
+	WORD $0x4f432013 // smlal2 v19.4s, v0.8h, v3.h[0]
+	WORD $0x0f442014 // smlal v20.4s, v0.4h, v4.h[0]
+	WORD $0x4f442015 // smlal2 v21.4s, v0.8h, v4.h[0]
+	WORD $0x0f452016 // smlal v22.4s, v0.4h, v5.h[0]
+	WORD $0x4f452017 // smlal2 v23.4s, v0.8h, v5.h[0]
+	WORD $0x0f462018 // smlal v24.4s, v0.4h, v6.h[0]
+	WORD $0x4f462019 // smlal2 v25.4s, v0.8h, v6.h[0]
+	WORD $0x0f522030 // smlal v16.4s, v1.4h, v2.h[1]
+	WORD $0x4f522031 // smlal2 v17.4s, v1.8h, v2.h[1]
+	WORD $0x0f532032 // smlal v18.4s, v1.4h, v3.h[1]
+	WORD $0x4f532033 // smlal2 v19.4s, v1.8h, v3.h[1]
+	WORD $0x0f542034 // smlal v20.4s, v1.4h, v4.h[1]
+	WORD $0x4f542035 // smlal2 v21.4s, v1.8h, v4.h[1]
+	WORD $0x0f552036 // smlal v22.4s, v1.4h, v5.h[1]
+	WORD $0x4f552037 // smlal2 v23.4s, v1.8h, v5.h[1]
+	WORD $0x0f562038 // smlal v24.4s, v1.4h, v6.h[1]
+	WORD $0x4f562039 // smlal2 v25.4s, v1.8h, v6.h[1]
+	SUB $1, R1
+	CBNZ R1, one
+summed:
+	MOVWU 92(R0), R14
+	MOVD 40(R0), R16
+	TST $1, R14
+	BEQ accumulateEnd
+	MOVD 32(R0), R15
+	FLDPQ 0(R15), (F7, F8)
+	VADD V7.S4, V16.S4, V16.S4
+	VADD V8.S4, V17.S4, V17.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F7, F8)
+	VADD V7.S4, V18.S4, V18.S4
+	VADD V8.S4, V19.S4, V19.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F7, F8)
+	VADD V7.S4, V20.S4, V20.S4
+	VADD V8.S4, V21.S4, V21.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F7, F8)
+	VADD V7.S4, V22.S4, V22.S4
+	VADD V8.S4, V23.S4, V23.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F7, F8)
+	VADD V7.S4, V24.S4, V24.S4
+	VADD V8.S4, V25.S4, V25.S4
+accumulateEnd:
+	MOVD 32(R0), R15
+	FMOVQ F16, 0(R15)
+	FMOVQ F17, 16(R15)
+	ADD R16, R15
+	FMOVQ F18, 0(R15)
+	FMOVQ F19, 16(R15)
+	ADD R16, R15
+	FMOVQ F20, 0(R15)
+	FMOVQ F21, 16(R15)
+	ADD R16, R15
+	FMOVQ F22, 0(R15)
+	FMOVQ F23, 16(R15)
+	ADD R16, R15
+	FMOVQ F24, 0(R15)
+	FMOVQ F25, 16(R15)
+	RET
+
+// func intNEON_6x8(t *intTile)
+TEXT ·intNEON_6x8(SB), NOSPLIT, $0-8
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+	VEOR V20.B16, V20.B16, V20.B16
+	VEOR V21.B16, V21.B16, V21.B16
+	VEOR V22.B16, V22.B16, V22.B16
+	VEOR V23.B16, V23.B16, V23.B16
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R5
+	MOVD 16(R0), R16
+	MOVD 24(R0), R2
+	ADD R16, R5, R6
+	ADD R16, R6, R7
+	ADD R16, R7, R8
+	ADD R16, R8, R9
+	ADD R16, R9, R10
+	LSR $2, R1, R17
+	CBZ R17, rest
+four:
+	FMOVQ.P 16(R5), F2
+	FMOVQ.P 16(R6), F3
+	FMOVQ.P 16(R7), F4
+	FMOVQ.P 16(R8), F5
+	FMOVQ.P 16(R9), F6
+	FMOVQ.P 16(R10), F7
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f422010 // smlal v16.4s, v0.4h, v2.h[0]
+	WORD $0x4f422011 // smlal2 v17.4s, v0.8h, v2.h[0]
+	WORD $0x0f432012 // smlal v18.4s, v0.4h, v3.h[0]
+	WORD $0x4f432013 // smlal2 v19.4s, v0.8h, v3.h[0]
+	WORD $0x0f442014 // smlal v20.4s, v0.4h, v4.h[0]
+	WORD $0x4f442015 // smlal2 v21.4s, v0.8h, v4.h[0]
+	WORD $0x0f452016 // smlal v22.4s, v0.4h, v5.h[0]
+	WORD $0x4f452017 // smlal2 v23.4s, v0.8h, v5.h[0]
+	WORD $0x0f462018 // smlal v24.4s, v0.4h, v6.h[0]
+	WORD $0x4f462019 // smlal2 v25.4s, v0.8h, v6.h[0]
+	WORD $0x0f47201a // smlal v26.4s, v0.4h, v7.h[0]
+	WORD $0x4f47201b // smlal2 v27.4s, v0.8h, v7.h[0]
+	WORD $0x0f522030 // smlal v16.4s, v1.4h, v2.h[1]
+	WORD $0x4f522031 // smlal2 v17.4s, v1.8h, v2.h[1]
+	WORD $0x0f532032 // smlal v18.4s, v1.4h, v3.h[1]
+	WORD $0x4f532033 // smlal2 v19.4s, v1.8h, v3.h[1]
+	WORD $0x0f542034 // smlal v20.4s, v1.4h, v4.h[1]
+	WORD $0x4f542035 // smlal2 v21.4s, v1.8h, v4.h[1]
+	WORD $0x0f552036 // smlal v22.4s, v1.4h, v5.h[1]
+	WORD $0x4f552037 // smlal2 v23.4s, v1.8h, v5.h[1]
+	WORD $0x0f562038 // smlal v24.4s, v1.4h, v6.h[1]
+	WORD $0x4f562039 // smlal2 v25.4s, v1.8h, v6.h[1]
+	WORD $0x0f57203a // smlal v26.4s, v1.4h, v7.h[1]
+	WORD $0x4f57203b // smlal2 v27.4s, v1.8h, v7.h[1]
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f622010 // smlal v16.4s, v0.4h, v2.h[2]
+	WORD $0x4f622011 // smlal2 v17.4s, v0.8h, v2.h[2]
+	WORD $0x0f632012 // smlal v18.4s, v0.4h, v3.h[2]
+	WORD $0x4f632013 // smlal2 v19.4s, v0.8h, v3.h[2]
+	WORD $0x0f642014 // smlal v20.4s, v0.4h, v4.h[2]
+	WORD $0x4f642015 // smlal2 v21.4s, v0.8h, v4.h[2]
+	WORD $0x0f652016 // smlal v22.4s, v0.4h, v5.h[2]
+	WORD $0x4f652017 // smlal2 v23.4s, v0.8h, v5.h[2]
+	WORD $0x0f662018 // smlal v24.4s, v0.4h, v6.h[2]
+	WORD $0x4f662019 // smlal2 v25.4s, v0.8h, v6.h[2]
+	WORD $0x0f67201a // smlal v26.4s, v0.4h, v7.h[2]
+	WORD $0x4f67201b // smlal2 v27.4s, v0.8h, v7.h[2]
+	WORD $0x0f722030 // smlal v16.4s, v1.4h, v2.h[3]
+	WORD $0x4f722031 // smlal2 v17.4s, v1.8h, v2.h[3]
+	WORD $0x0f732032 // smlal v18.4s, v1.4h, v3.h[3]
+	WORD $0x4f732033 // smlal2 v19.4s, v1.8h, v3.h[3]
+	WORD $0x0f742034 // smlal v20.4s, v1.4h, v4.h[3]
+	WORD $0x4f742035 // smlal2 v21.4s, v1.8h, v4.h[3]
+	WORD $0x0f752036 // smlal v22.4s, v1.4h, v5.h[3]
+	WORD $0x4f752037 // smlal2 v23.4s, v1.8h, v5.h[3]
+	WORD $0x0f762038 // smlal v24.4s, v1.4h, v6.h[3]
+	WORD $0x4f762039 // smlal2 v25.4s, v1.8h, v6.h[3]
+	WORD $0x0f77203a // smlal v26.4s, v1.4h, v7.h[3]
+	WORD $0x4f77203b // smlal2 v27.4s, v1.8h, v7.h[3]
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f422810 // smlal v16.4s, v0.4h, v2.h[4]
+	WORD $0x4f422811 // smlal2 v17.4s, v0.8h, v2.h[4]
+	WORD $0x0f432812 // smlal v18.4s, v0.4h, v3.h[4]
+	WORD $0x4f432813 // smlal2 v19.4s, v0.8h, v3.h[4]
+	WORD $0x0f442814 // smlal v20.4s, v0.4h, v4.h[4]
+	WORD $0x4f442815 // smlal2 v21.4s, v0.8h, v4.h[4]
+	WORD $0x0f452816 // smlal v22.4s, v0.4h, v5.h[4]
+	WORD $0x4f452817 // smlal2 v23.4s, v0.8h, v5.h[4]
+	WORD $0x0f462818 // smlal v24.4s, v0.4h, v6.h[4]
+	WORD $0x4f462819 // smlal2 v25.4s, v0.8h, v6.h[4]
+	WORD $0x0f47281a // smlal v26.4s, v0.4h, v7.h[4]
+	WORD $0x4f47281b // smlal2 v27.4s, v0.8h, v7.h[4]
+	WORD $0x0f522830 // smlal v16.4s, v1.4h, v2.h[5]
+	WORD $0x4f522831 // smlal2 v17.4s, v1.8h, v2.h[5]
+	WORD $0x0f532832 // smlal v18.4s, v1.4h, v3.h[5]
+	WORD $0x4f532833 // smlal2 v19.4s, v1.8h, v3.h[5]
+	WORD $0x0f542834 // smlal v20.4s, v1.4h, v4.h[5]
+	WORD $0x4f542835 // smlal2 v21.4s, v1.8h, v4.h[5]
+	WORD $0x0f552836 // smlal v22.4s, v1.4h, v5.h[5]
+	WORD $0x4f552837 // smlal2 v23.4s, v1.8h, v5.h[5]
+	WORD $0x0f562838 // smlal v24.4s, v1.4h, v6.h[5]
+	WORD $0x4f562839 // smlal2 v25.4s, v1.8h, v6.h[5]
+	WORD $0x0f57283a // smlal v26.4s, v1.4h, v7.h[5]
+	WORD $0x4f57283b // smlal2 v27.4s, v1.8h, v7.h[5]
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f622810 // smlal v16.4s, v0.4h, v2.h[6]
+	WORD $0x4f622811 // smlal2 v17.4s, v0.8h, v2.h[6]
+	WORD $0x0f632812 // smlal v18.4s, v0.4h, v3.h[6]
+	WORD $0x4f632813 // smlal2 v19.4s, v0.8h, v3.h[6]
+	WORD $0x0f642814 // smlal v20.4s, v0.4h, v4.h[6]
+	WORD $0x4f642815 // smlal2 v21.4s, v0.8h, v4.h[6]
+	WORD $0x0f652816 // smlal v22.4s, v0.4h, v5.h[6]
+	WORD $0x4f652817 // smlal2 v23.4s, v0.8h, v5.h[6]
+	WORD $0x0f662818 // smlal v24.4s, v0.4h, v6.h[6]
+	WORD $0x4f662819 // smlal2 v25.4s, v0.8h, v6.h[6]
+	WORD $0x0f67281a // smlal v26.4s, v0.4h, v7.h[6]
+	WORD $0x4f67281b // smlal2 v27.4s, v0.8h, v7.h[6]
+	WORD $0x0f722830 // smlal v16.4s, v1.4h, v2.h[7]
+	WORD $0x4f722831 // smlal2 v17.4s, v1.8h, v2.h[7]
+	WORD $0x0f732832 // smlal v18.4s, v1.4h, v3.h[7]
+	WORD $0x4f732833 // smlal2 v19.4s, v1.8h, v3.h[7]
+	WORD $0x0f742834 // smlal v20.4s, v1.4h, v4.h[7]
+	WORD $0x4f742835 // smlal2 v21.4s, v1.8h, v4.h[7]
+	WORD $0x0f752836 // smlal v22.4s, v1.4h, v5.h[7]
+	WORD $0x4f752837 // smlal2 v23.4s, v1.8h, v5.h[7]
+	WORD $0x0f762838 // smlal v24.4s, v1.4h, v6.h[7]
+	WORD $0x4f762839 // smlal2 v25.4s, v1.8h, v6.h[7]
+	WORD $0x0f77283a // smlal v26.4s, v1.4h, v7.h[7]
+	WORD $0x4f77283b // smlal2 v27.4s, v1.8h, v7.h[7]
+	SUB $1, R17
+	CBNZ R17, four
+rest:
+	AND $3, R1
+	CBZ R1, summed
+one:
+	FMOVS.P 4(R5), F2
+	FMOVS.P 4(R6), F3
+	FMOVS.P 4(R7), F4
+	FMOVS.P 4(R8), F5
+	FMOVS.P 4(R9), F6
+	FMOVS.P 4(R10), F7
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f422010 // smlal v16.4s, v0.4h, v2.h[0]
+	WORD $0x4f422011 // smlal2 v17.4s, v0.8h, v2.h[0]
+	WORD $0x0f432012 // smlal v18.4s, v0.4h, v3.h[0]
+	WORD $0x4f432013 // smlal2 v19.4s, v0.8h, v3.h[0]
+	WORD $0x0f442014 // smlal v20.4s, v0.4h, v4.h[0]
+	WORD $0x4f442015 // smlal2 v21.4s, v0.8h, v4.h[0]
+	WORD $0x0f452016 // smlal v22.4s, v0.4h, v5.h[0]
+	WORD $0x4f452017 // smlal2 v23.4s, v0.8h, v5.h[0]
+	WORD $0x0f462018 // smlal v24.4s, v0.4h, v6.h[0]
+	WORD $0x4f462019 // smlal2 v25.4s, v0.8h, v6.h[0]
+	WORD $0x0f47201a // smlal v26.4s, v0.4h, v7.h[0]
+	WORD $0x4f47201b // smlal2 v27.4s, v0.8h, v7.h[0]
+	WORD $0x0f522030 // smlal v16.4s, v1.4h, v2.h[1]
+	WORD $0x4f522031 // smlal2 v17.4s, v1.8h, v2.h[1]
+	WORD $0x0f532032 // smlal v18.4s, v1.4h, v3.h[1]
+	WORD $0x4f532033 // smlal2 v19.4s, v1.8h, v3.h[1]
+	WORD $0x0f542034 // smlal v20.4s, v1.4h, v4.h[1]
+	WORD $0x4f542035 // smlal2 v21.4s, v1.8h, v4.h[1]
+	WORD $0x0f552036 // smlal v22.4s, v1.4h, v5.h[1]
+	WORD $0x4f552037 // smlal2 v23.4s, v1.8h, v5.h[1]
+	WORD $0x0f562038 // smlal v24.4s, v1.4h, v6.h[1]
+	WORD $0x4f562039 // smlal2 v25.4s, v1.8h, v6.h[1]
+	WORD $0x0f57203a // smlal v26.4s, v1.4h, v7.h[1]
+	WORD $0x4f57203b // smlal2 v27.4s, v1.8h, v7.h[1]
+	SUB $1, R1
+	CBNZ R1, one
+summed:
+	MOVWU 92(R0), R14
+	MOVD 40(R0), R16
+	TST $1, R14
+	BEQ accumulateEnd
+	MOVD 32(R0), R15
+	FLDPQ 0(R15), (F8, F9)
+	VADD V8.S4, V16.S4, V16.S4
+	VADD V9.S4, V17.S4, V17.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F8, F9)
+	VADD V8.S4, V18.S4, V18.S4
+	VADD V9.S4, V19.S4, V19.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F8, F9)
+	VADD V8.S4, V20.S4, V20.S4
+	VADD V9.S4, V21.S4, V21.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F8, F9)
+	VADD V8.S4, V22.S4, V22.S4
+	VADD V9.S4, V23.S4, V23.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F8, F9)
+	VADD V8.S4, V24.S4, V24.S4
+	VADD V9.S4, V25.S4, V25.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F8, F9)
+	VADD V8.S4, V26.S4, V26.S4
+	VADD V9.S4, V27.S4, V27.S4
+accumulateEnd:
+	MOVD 32(R0), R15
+	FMOVQ F16, 0(R15)
+	FMOVQ F17, 16(R15)
+	ADD R16, R15
+	FMOVQ F18, 0(R15)
+	FMOVQ F19, 16(R15)
+	ADD R16, R15
+	FMOVQ F20, 0(R15)
+	FMOVQ F21, 16(R15)
+	ADD R16, R15
+	FMOVQ F22, 0(R15)
+	FMOVQ F23, 16(R15)
+	ADD R16, R15
+	FMOVQ F24, 0(R15)
+	FMOVQ F25, 16(R15)
+	ADD R16, R15
+	FMOVQ F26, 0(R15)
+	FMOVQ F27, 16(R15)
+	RET
+
+// func intNEON_7x8(t *intTile)
+TEXT ·intNEON_7x8(SB), NOSPLIT, $0-8
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+	VEOR V20.B16, V20.B16, V20.B16
+	VEOR V21.B16, V21.B16, V21.B16
+	VEOR V22.B16, V22.B16, V22.B16
+	VEOR V23.B16, V23.B16, V23.B16
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	VEOR V28.B16, V28.B16, V28.B16
+	VEOR V29.B16, V29.B16, V29.B16
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R5
+	MOVD 16(R0), R16
+	MOVD 24(R0), R2
+	ADD R16, R5, R6
+	ADD R16, R6, R7
+	ADD R16, R7, R8
+	ADD R16, R8, R9
+	ADD R16, R9, R10
+	ADD R16, R10, R11
+	LSR $2, R1, R17
+	CBZ R17, rest
+four:
+	FMOVQ.P 16(R5), F2
+	FMOVQ.P 16(R6), F3
+	FMOVQ.P 16(R7), F4
+	FMOVQ.P 16(R8), F5
+	FMOVQ.P 16(R9), F6
+	FMOVQ.P 16(R10), F7
+	FMOVQ.P 16(R11), F8
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f422010 // smlal v16.4s, v0.4h, v2.h[0]
+	WORD $0x4f422011 // smlal2 v17.4s, v0.8h, v2.h[0]
+	WORD $0x0f432012 // smlal v18.4s, v0.4h, v3.h[0]
+	WORD $0x4f432013 // smlal2 v19.4s, v0.8h, v3.h[0]
+	WORD $0x0f442014 // smlal v20.4s, v0.4h, v4.h[0]
+	WORD $0x4f442015 // smlal2 v21.4s, v0.8h, v4.h[0]
+	WORD $0x0f452016 // smlal v22.4s, v0.4h, v5.h[0]
+	WORD $0x4f452017 // smlal2 v23.4s, v0.8h, v5.h[0]
+	WORD $0x0f462018 // smlal v24.4s, v0.4h, v6.h[0]
+	WORD $0x4f462019 // smlal2 v25.4s, v0.8h, v6.h[0]
+	WORD $0x0f47201a // smlal v26.4s, v0.4h, v7.h[0]
+	WORD $0x4f47201b // smlal2 v27.4s, v0.8h, v7.h[0]
+	WORD $0x0f48201c // smlal v28.4s, v0.4h, v8.h[0]
+	WORD $0x4f48201d // smlal2 v29.4s, v0.8h, v8.h[0]
+	WORD $0x0f522030 // smlal v16.4s, v1.4h, v2.h[1]
+	WORD $0x4f522031 // smlal2 v17.4s, v1.8h, v2.h[1]
+	WORD $0x0f532032 // smlal v18.4s, v1.4h, v3.h[1]
+	WORD $0x4f532033 // smlal2 v19.4s, v1.8h, v3.h[1]
+	WORD $0x0f542034 // smlal v20.4s, v1.4h, v4.h[1]
+	WORD $0x4f542035 // smlal2 v21.4s, v1.8h, v4.h[1]
+	WORD $0x0f552036 // smlal v22.4s, v1.4h, v5.h[1]
+	WORD $0x4f552037 // smlal2 v23.4s, v1.8h, v5.h[1]
+	WORD $0x0f562038 // smlal v24.4s, v1.4h, v6.h[1]
+	WORD $0x4f562039 // smlal2 v25.4s, v1.8h, v6.h[1]
+	WORD $0x0f57203a // smlal v26.4s, v1.4h, v7.h[1]
+	WORD $0x4f57203b // smlal2 v27.4s, v1.8h, v7.h[1]
+	WORD $0x0f58203c // smlal v28.4s, v1.4h, v8.h[1]
+	WORD $0x4f58203d // smlal2 v29.4s, v1.8h, v8.h[1]
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f622010 // smlal v16.4s, v0.4h, v2.h[2]
+	WORD $0x4f622011 // smlal2 v17.4s, v0.8h, v2.h[2]
+	WORD $0x0f632012 // smlal v18.4s, v0.4h, v3.h[2]
+	WORD $0x4f632013 // smlal2 v19.4s, v0.8h, v3.h[2]
+	WORD $0x0f642014 // smlal v20.4s, v0.4h, v4.h[2]
+	WORD $0x4f642015 // smlal2 v21.4s, v0.8h, v4.h[2]
+	WORD $0x0f652016 // smlal v22.4s, v0.4h, v5.h[2]
+	WORD $0x4f652017 // smlal2 v23.4s, v0.8h, v5.h[2]
+	WORD $0x0f662018 // smlal v24.4s, v0.4h, v6.h[2]
+	WORD $0x4f662019 // smlal2 v25.4s, v0.8h, v6.h[2]
+	WORD $0x0f67201a // smlal v26.4s, v0.4h, v7.h[2]
+	WORD $0x4f67201b // smlal2 v27.4s, v0.8h, v7.h[2]
+	WORD $0x0f68201c // smlal v28.4s, v0.4h, v8.h[2]
+	WORD $0x4f68201d // smlal2 v29.4s, v0.8h, v8.h[2]
+	WORD $0x0f722030 // smlal v16.4s, v1.4h, v2.h[3]
+	WORD $0x4f722031 // smlal2 v17.4s, v1.8h, v2.h[3]
+	WORD $0x0f732032 // smlal v18.4s, v1.4h, v3.h[3]
+	WORD $0x4f732033 // smlal2 v19.4s, v1.8h, v3.h[3]
+	WORD $0x0f742034 // smlal v20.4s, v1.4h, v4.h[3]
+	WORD $0x4f742035 // smlal2 v21.4s, v1.8h, v4.h[3]
+	WORD $0x0f752036 // smlal v22.4s, v1.4h, v5.h[3]
+	WORD $0x4f752037 // smlal2 v23.4s, v1.8h, v5.h[3]
+	WORD $0x0f762038 // smlal v24.4s, v1.4h, v6.h[3]
+	WORD $0x4f762039 // smlal2 v25.4s, v1.8h, v6.h[3]
+	WORD $0x0f77203a // smlal v26.4s, v1.4h, v7.h[3]
+	WORD $0x4f77203b // smlal2 v27.4s, v1.8h, v7.h[3]
+	WORD $0x0f78203c // smlal v28.4s, v1.4h, v8.h[3]
+	WORD $0x4f78203d // smlal2 v29.4s, v1.8h, v8.h[3]
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f422810 // smlal v16.4s, v0.4h, v2.h[4]
+	WORD $0x4f422811 // smlal2 v17.4s, v0.8h, v2.h[4]
+	WORD $0x0f432812 // smlal v18.4s, v0.4h, v3.h[4]
+	WORD $0x4f432813 // smlal2 v19.4s, v0.8h, v3.h[4]
+	WORD $0x0f442814 // smlal v20.4s, v0.4h, v4.h[4]
+	WORD $0x4f442815 // smlal2 v21.4s, v0.8h, v4.h[4]
+	WORD $0x0f452816 // smlal v22.4s, v0.4h, v5.h[4]
+	WORD $0x4f452817 // smlal2 v23.4s, v0.8h, v5.h[4]
+	WORD $0x0f462818 // smlal v24.4s, v0.4h, v6.h[4]
+	WORD $0x4f462819 // smlal2 v25.4s, v0.8h, v6.h[4]
+	WORD $0x0f47281a // smlal v26.4s, v0.4h, v7.h[4]
+	WORD $0x4f47281b // smlal2 v27.4s, v0.8h, v7.h[4]
+	WORD $0x0f48281c // smlal v28.4s, v0.4h, v8.h[4]
+	WORD $0x4f48281d // smlal2 v29.4s, v0.8h, v8.h[4]
+	WORD $0x0f522830 // smlal v16.4s, v1.4h, v2.h[5]
+	WORD $0x4f522831 // smlal2 v17.4s, v1.8h, v2.h[5]
+	WORD $0x0f532832 // smlal v18.4s, v1.4h, v3.h[5]
+	WORD $0x4f532833 // smlal2 v19.4s, v1.8h, v3.h[5]
+	WORD $0x0f542834 // smlal v20.4s, v1.4h, v4.h[5]
+	WORD $0x4f542835 // smlal2 v21.4s, v1.8h, v4.h[5]
+	WORD $0x0f552836 // smlal v22.4s, v1.4h, v5.h[5]
+	WORD $0x4f552837 // smlal2 v23.4s, v1.8h, v5.h[5]
+	WORD $0x0f562838 // smlal v24.4s, v1.4h, v6.h[5]
+	WORD $0x4f562839 // smlal2 v25.4s, v1.8h, v6.h[5]
+	WORD $0x0f57283a // smlal v26.4s, v1.4h, v7.h[5]
+	WORD $0x4f57283b // smlal2 v27.4s, v1.8h, v7.h[5]
+	WORD $0x0f58283c // smlal v28.4s, v1.4h, v8.h[5]
+	WORD $0x4f58283d // smlal2 v29.4s, v1.8h, v8.h[5]
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f622810 // smlal v16.4s, v0.4h, v2.h[6]
+	WORD $0x4f622811 // smlal2 v17.4s, v0.8h, v2.h[6]
+	WORD $0x0f632812 // smlal v18.4s, v0.4h, v3.h[6]
+	WORD $0x4f632813 // smlal2 v19.4s, v0.8h, v3.h[6]
+	WORD $0x0f642814 // smlal v20.4s, v0.4h, v4.h[6]
+	WORD $0x4f642815 // smlal2 v21.4s, v0.8h, v4.h[6]
+	WORD $0x0f652816 // smlal v22.4s, v0.4h, v5.h[6]
+	WORD $0x4f652817 // smlal2 v23.4s, v0.8h, v5.h[6]
+	WORD $0x0f662818 // smlal v24.4s, v0.4h, v6.h[6]
+	WORD $0x4f662819 // smlal2 v25.4s, v0.8h, v6.h[6]
+	WORD $0x0f67281a // smlal v26.4s, v0.4h, v7.h[6]
+	WORD $0x4f67281b // smlal2 v27.4s, v0.8h, v7.h[6]
+	WORD $0x0f68281c // smlal v28.4s, v0.4h, v8.h[6]
+	WORD $0x4f68281d // smlal2 v29.4s, v0.8h, v8.h[6]
+	WORD $0x0f722830 // smlal v16.4s, v1.4h, v2.h[7]
+	WORD $0x4f722831 // smlal2 v17.4s, v1.8h, v2.h[7]
+	WORD $0x0f732832 // smlal v18.4s, v1.4h, v3.h[7]
+	WORD $0x4f732833 // smlal2 v19.4s, v1.8h, v3.h[7]
+	WORD $0x0f742834 // smlal v20.4s, v1.4h, v4.h[7]
+	WORD $0x4f742835 // smlal2 v21.4s, v1.8h, v4.h[7]
+	WORD $0x0f752836 // smlal v22.4s, v1.4h, v5.h[7]
+	WORD $0x4f752837 // smlal2 v23.4s, v1.8h, v5.h[7]
+	WORD $0x0f762838 // smlal v24.4s, v1.4h, v6.h[7]
+	WORD $0x4f762839 // smlal2 v25.4s, v1.8h, v6.h[7]
+	WORD $0x0f77283a // smlal v26.4s, v1.4h, v7.h[7]
+	WORD $0x4f77283b // smlal2 v27.4s, v1.8h, v7.h[7]
+	WORD $0x0f78283c // smlal v28.4s, v1.4h, v8.h[7]
+	WORD $0x4f78283d // smlal2 v29.4s, v1.8h, v8.h[7]
+	SUB $1, R17
+	CBNZ R17, four
+rest:
+	AND $3, R1
+	CBZ R1, summed
+one:
+	FMOVS.P 4(R5), F2
+	FMOVS.P 4(R6), F3
+	FMOVS.P 4(R7), F4
+	FMOVS.P 4(R8), F5
+	FMOVS.P 4(R9), F6
+	FMOVS.P 4(R10), F7
+	FMOVS.P 4(R11), F8
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f422010 // smlal v16.4s, v0.4h, v2.h[0]
+	WORD $0x4f422011 // smlal2 v17.4s, v0.8h, v2.h[0]
+	WORD $0x0f432012 // smlal v18.4s, v0.4h, v3.h[0]
+	WORD $0x4f432013 // smlal2 v19.4s, v0.8h, v3.h[0]
+	WORD $0x0f442014 // smlal v20.4s, v0.4h, v4.h[0]
+	WORD $0x4f442015 // smlal2 v21.4s, v0.8h, v4.h[0]
+	WORD $0x0f452016 // smlal v22.4s, v0.4h, v5.h[0]
+	WORD $0x4f452017 // smlal2 v23.4s, v0.8h, v5.h[0]
+	WORD $0x0f462018 // smlal v24.4s, v0.4h, v6.h[0]
+	WORD $0x4f462019 // smlal2 v25.4s, v0.8h, v6.h[0]
+	WORD $0x0f47201a // smlal v26.4s, v0.4h, v7.h[0]
+	WORD $0x4f47201b // smlal2 v27.4s, v0.8h, v7.h[0]
+	WORD $0x0f48201c // smlal v28.4s, v0.4h, v8.h[0]
+	WORD $0x4f48201d // smlal2 v29.4s, v0.8h, v8.h[0]
+	WORD $0x0f522030 // smlal v16.4s, v1.4h, v2.h[1]
+	WORD $0x4f522031 // smlal2 v17.4s, v1.8h, v2.h[1]
+	WORD $0x0f532032 // smlal v18.4s, v1.4h, v3.h[1]
+	WORD $0x4f532033 // smlal2 v19.4s, v1.8h, v3.h[1]
+	WORD $0x0f542034 // smlal v20.4s, v1.4h, v4.h[1]
+	WORD $0x4f542035 // smlal2 v21.4s, v1.8h, v4.h[1]
+	WORD $0x0f552036 // smlal v22.4s, v1.4h, v5.h[1]
+	WORD $0x4f552037 // smlal2 v23.4s, v1.8h, v5.h[1]
+	WORD $0x0f562038 // smlal v24.4s, v1.4h, v6.h[1]
+	WORD $0x4f562039 // smlal2 v25.4s, v1.8h, v6.h[1]
+	WORD $0x0f57203a // smlal v26.4s, v1.4h, v7.h[1]
+	WORD $0x4f57203b // smlal2 v27.4s, v1.8h, v7.h[1]
+	WORD $0x0f58203c // smlal v28.4s, v1.4h, v8.h[1]
+	WORD $0x4f58203d // smlal2 v29.4s, v1.8h, v8.h[1]
+	SUB $1, R1
+	CBNZ R1, one
+summed:
+	MOVWU 92(R0), R14
+	MOVD 40(R0), R16
+	TST $1, R14
+	BEQ accumulateEnd
+	MOVD 32(R0), R15
+	FLDPQ 0(R15), (F9, F10)
+	VADD V9.S4, V16.S4, V16.S4
+	VADD V10.S4, V17.S4, V17.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F9, F10)
+	VADD V9.S4, V18.S4, V18.S4
+	VADD V10.S4, V19.S4, V19.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F9, F10)
+	VADD V9.S4, V20.S4, V20.S4
+	VADD V10.S4, V21.S4, V21.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F9, F10)
+	VADD V9.S4, V22.S4, V22.S4
+	VADD V10.S4, V23.S4, V23.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F9, F10)
+	VADD V9.S4, V24.S4, V24.S4
+	VADD V10.S4, V25.S4, V25.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F9, F10)
+	VADD V9.S4, V26.S4, V26.S4
+	VADD V10.S4, V27.S4, V27.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F9, F10)
+	VADD V9.S4, V28.S4, V28.S4
+	VADD V10.S4, V29.S4, V29.S4
+accumulateEnd:
+	MOVD 32(R0), R15
+	FMOVQ F16, 0(R15)
+	FMOVQ F17, 16(R15)
+	ADD R16, R15
+	FMOVQ F18, 0(R15)
+	FMOVQ F19, 16(R15)
+	ADD R16, R15
+	FMOVQ F20, 0(R15)
+	FMOVQ F21, 16(R15)
+	ADD R16, R15
+	FMOVQ F22, 0(R15)
+	FMOVQ F23, 16(R15)
+	ADD R16, R15
+	FMOVQ F24, 0(R15)
+	FMOVQ F25, 16(R15)
+	ADD R16, R15
+	FMOVQ F26, 0(R15)
+	FMOVQ F27, 16(R15)
+	ADD R16, R15
+	FMOVQ F28, 0(R15)
+	FMOVQ F29, 16(R15)
+	RET
+
+// func intNEON_8x8(t *intTile)
+TEXT ·intNEON_8x8(SB), NOSPLIT, $0-8
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+	VEOR V20.B16, V20.B16, V20.B16
+	VEOR V21.B16, V21.B16, V21.B16
+	VEOR V22.B16, V22.B16, V22.B16
+	VEOR V23.B16, V23.B16, V23.B16
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	VEOR V28.B16, V28.B16, V28.B16
+	VEOR V29.B16, V29.B16, V29.B16
+	VEOR V30.B16, V30.B16, V30.B16
+	VEOR V31.B16, V31.B16, V31.B16
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R5
+	MOVD 16(R0), R16
+	MOVD 24(R0), R2
+	ADD R16, R5, R6
+	ADD R16, R6, R7
+	ADD R16, R7, R8
+	ADD R16, R8, R9
+	ADD R16, R9, R10
+	ADD R16, R10, R11
+	ADD R16, R11, R12
+	LSR $2, R1, R17
+	CBZ R17, rest
+four:
+	FMOVQ.P 16(R5), F2
+	FMOVQ.P 16(R6), F3
+	FMOVQ.P 16(R7), F4
+	FMOVQ.P 16(R8), F5
+	FMOVQ.P 16(R9), F6
+	FMOVQ.P 16(R10), F7
+	FMOVQ.P 16(R11), F8
+	FMOVQ.P 16(R12), F9
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f422010 // smlal v16.4s, v0.4h, v2.h[0]
+	WORD $0x4f422011 // smlal2 v17.4s, v0.8h, v2.h[0]
+	WORD $0x0f432012 // smlal v18.4s, v0.4h, v3.h[0]
+	WORD $0x4f432013 // smlal2 v19.4s, v0.8h, v3.h[0]
+	WORD $0x0f442014 // smlal v20.4s, v0.4h, v4.h[0]
+	WORD $0x4f442015 // smlal2 v21.4s, v0.8h, v4.h[0]
+	WORD $0x0f452016 // smlal v22.4s, v0.4h, v5.h[0]
+	WORD $0x4f452017 // smlal2 v23.4s, v0.8h, v5.h[0]
+	WORD $0x0f462018 // smlal v24.4s, v0.4h, v6.h[0]
+	WORD $0x4f462019 // smlal2 v25.4s, v0.8h, v6.h[0]
+	WORD $0x0f47201a // smlal v26.4s, v0.4h, v7.h[0]
+	WORD $0x4f47201b // smlal2 v27.4s, v0.8h, v7.h[0]
+	WORD $0x0f48201c // smlal v28.4s, v0.4h, v8.h[0]
+	WORD $0x4f48201d // smlal2 v29.4s, v0.8h, v8.h[0]
+	WORD $0x0f49201e // smlal v30.4s, v0.4h, v9.h[0]
+	WORD $0x4f49201f // smlal2 v31.4s, v0.8h, v9.h[0]
+	WORD $0x0f522030 // smlal v16.4s, v1.4h, v2.h[1]
+	WORD $0x4f522031 // smlal2 v17.4s, v1.8h, v2.h[1]
+	WORD $0x0f532032 // smlal v18.4s, v1.4h, v3.h[1]
+	WORD $0x4f532033 // smlal2 v19.4s, v1.8h, v3.h[1]
+	WORD $0x0f542034 // smlal v20.4s, v1.4h, v4.h[1]
+	WORD $0x4f542035 // smlal2 v21.4s, v1.8h, v4.h[1]
+	WORD $0x0f552036 // smlal v22.4s, v1.4h, v5.h[1]
+	WORD $0x4f552037 // smlal2 v23.4s, v1.8h, v5.h[1]
+	WORD $0x0f562038 // smlal v24.4s, v1.4h, v6.h[1]
+	WORD $0x4f562039 // smlal2 v25.4s, v1.8h, v6.h[1]
+	WORD $0x0f57203a // smlal v26.4s, v1.4h, v7.h[1]
+	WORD $0x4f57203b // smlal2 v27.4s, v1.8h, v7.h[1]
+	WORD $0x0f58203c // smlal v28.4s, v1.4h, v8.h[1]
+	WORD $0x4f58203d // smlal2 v29.4s, v1.8h, v8.h[1]
+	WORD $0x0f59203e // smlal v30.4s, v1.4h, v9.h[1]
+	WORD $0x4f59203f // smlal2 v31.4s, v1.8h, v9.h[1]
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f622010 // smlal v16.4s, v0.4h, v2.h[2]
+	WORD $0x4f622011 // smlal2 v17.4s, v0.8h, v2.h[2]
+	WORD $0x0f632012 // smlal v18.4s, v0.4h, v3.h[2]
+	WORD $0x4f632013 // smlal2 v19.4s, v0.8h, v3.h[2]
+	WORD $0x0f642014 // smlal v20.4s, v0.4h, v4.h[2]
+	WORD $0x4f642015 // smlal2 v21.4s, v0.8h, v4.h[2]
+	WORD $0x0f652016 // smlal v22.4s, v0.4h, v5.h[2]
+	WORD $0x4f652017 // smlal2 v23.4s, v0.8h, v5.h[2]
+	WORD $0x0f662018 // smlal v24.4s, v0.4h, v6.h[2]
+	WORD $0x4f662019 // smlal2 v25.4s, v0.8h, v6.h[2]
+	WORD $0x0f67201a // smlal v26.4s, v0.4h, v7.h[2]
+	WORD $0x4f67201b // smlal2 v27.4s, v0.8h, v7.h[2]
+	WORD $0x0f68201c // smlal v28.4s, v0.4h, v8.h[2]
+	WORD $0x4f68201d // smlal2 v29.4s, v0.8h, v8.h[2]
+	WORD $0x0f69201e // smlal v30.4s, v0.4h, v9.h[2]
+	WORD $0x4f69201f // smlal2 v31.4s, v0.8h, v9.h[2]
+	WORD $0x0f722030 // smlal v16.4s, v1.4h, v2.h[3]
+	WORD $0x4f722031 // smlal2 v17.4s, v1.8h, v2.h[3]
+	WORD $0x0f732032 // smlal v18.4s, v1.4h, v3.h[3]
+	WORD $0x4f732033 // smlal2 v19.4s, v1.8h, v3.h[3]
+	WORD $0x0f742034 // smlal v20.4s, v1.4h, v4.h[3]
+	WORD $0x4f742035 // smlal2 v21.4s, v1.8h, v4.h[3]
+	WORD $0x0f752036 // smlal v22.4s, v1.4h, v5.h[3]
+	WORD $0x4f752037 // smlal2 v23.4s, v1.8h, v5.h[3]
+	WORD $0x0f762038 // smlal v24.4s, v1.4h, v6.h[3]
+	WORD $0x4f762039 // smlal2 v25.4s, v1.8h, v6.h[3]
+	WORD $0x0f77203a // smlal v26.4s, v1.4h, v7.h[3]
+	WORD $0x4f77203b // smlal2 v27.4s, v1.8h, v7.h[3]
+	WORD $0x0f78203c // smlal v28.4s, v1.4h, v8.h[3]
+	WORD $0x4f78203d // smlal2 v29.4s, v1.8h, v8.h[3]
+	WORD $0x0f79203e // smlal v30.4s, v1.4h, v9.h[3]
+	WORD $0x4f79203f // smlal2 v31.4s, v1.8h, v9.h[3]
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f422810 // smlal v16.4s, v0.4h, v2.h[4]
+	WORD $0x4f422811 // smlal2 v17.4s, v0.8h, v2.h[4]
+	WORD $0x0f432812 // smlal v18.4s, v0.4h, v3.h[4]
+	WORD $0x4f432813 // smlal2 v19.4s, v0.8h, v3.h[4]
+	WORD $0x0f442814 // smlal v20.4s, v0.4h, v4.h[4]
+	WORD $0x4f442815 // smlal2 v21.4s, v0.8h, v4.h[4]
+	WORD $0x0f452816 // smlal v22.4s, v0.4h, v5.h[4]
+	WORD $0x4f452817 // smlal2 v23.4s, v0.8h, v5.h[4]
+	WORD $0x0f462818 // smlal v24.4s, v0.4h, v6.h[4]
+	WORD $0x4f462819 // smlal2 v25.4s, v0.8h, v6.h[4]
+	WORD $0x0f47281a // smlal v26.4s, v0.4h, v7.h[4]
+	WORD $0x4f47281b // smlal2 v27.4s, v0.8h, v7.h[4]
+	WORD $0x0f48281c // smlal v28.4s, v0.4h, v8.h[4]
+	WORD $0x4f48281d // smlal2 v29.4s, v0.8h, v8.h[4]
+	WORD $0x0f49281e // smlal v30.4s, v0.4h, v9.h[4]
+	WORD $0x4f49281f // smlal2 v31.4s, v0.8h, v9.h[4]
+	WORD $0x0f522830 // smlal v16.4s, v1.4h, v2.h[5]
+	WORD $0x4f522831 // smlal2 v17.4s, v1.8h, v2.h[5]
+	WORD $0x0f532832 // smlal v18.4s, v1.4h, v3.h[5]
+	WORD $0x4f532833 // smlal2 v19.4s, v1.8h, v3.h[5]
+	WORD $0x0f542834 // smlal v20.4s, v1.4h, v4.h[5]
+	WORD $0x4f542835 // smlal2 v21.4s, v1.8h, v4.h[5]
+	WORD $0x0f552836 // smlal v22.4s, v1.4h, v5.h[5]
+	WORD $0x4f552837 // smlal2 v23.4s, v1.8h, v5.h[5]
+	WORD $0x0f562838 // smlal v24.4s, v1.4h, v6.h[5]
+	WORD $0x4f562839 // smlal2 v25.4s, v1.8h, v6.h[5]
+	WORD $0x0f57283a // smlal v26.4s, v1.4h, v7.h[5]
+	WORD $0x4f57283b // smlal2 v27.4s, v1.8h, v7.h[5]
+	WORD $0x0f58283c // smlal v28.4s, v1.4h, v8.h[5]
+	WORD $0x4f58283d // smlal2 v29.4s, v1.8h, v8.h[5]
+	WORD $0x0f59283e // smlal v30.4s, v1.4h, v9.h[5]
+	WORD $0x4f59283f // smlal2 v31.4s, v1.8h, v9.h[5]
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f622810 // smlal v16.4s, v0.4h, v2.h[6]
+	WORD $0x4f622811 // smlal2 v17.4s, v0.8h, v2.h[6]
+	WORD $0x0f632812 // smlal v18.4s, v0.4h, v3.h[6]
+	WORD $0x4f632813 // smlal2 v19.4s, v0.8h, v3.h[6]
+	WORD $0x0f642814 // smlal v20.4s, v0.4h, v4.h[6]
+	WORD $0x4f642815 // smlal2 v21.4s, v0.8h, v4.h[6]
+	WORD $0x0f652816 // smlal v22.4s, v0.4h, v5.h[6]
+	WORD $0x4f652817 // smlal2 v23.4s, v0.8h, v5.h[6]
+	WORD $0x0f662818 // smlal v24.4s, v0.4h, v6.h[6]
+	WORD $0x4f662819 // smlal2 v25.4s, v0.8h, v6.h[6]
+	WORD $0x0f67281a // smlal v26.4s, v0.4h, v7.h[6]
+	WORD $0x4f67281b // smlal2 v27.4s, v0.8h, v7.h[6]
+	WORD $0x0f68281c // smlal v28.4s, v0.4h, v8.h[6]
+	WORD $0x4f68281d // smlal2 v29.4s, v0.8h, v8.h[6]
+	WORD $0x0f69281e // smlal v30.4s, v0.4h, v9.h[6]
+	WORD $0x4f69281f // smlal2 v31.4s, v0.8h, v9.h[6]
+	WORD $0x0f722830 // smlal v16.4s, v1.4h, v2.h[7]
+	WORD $0x4f722831 // smlal2 v17.4s, v1.8h, v2.h[7]
+	WORD $0x0f732832 // smlal v18.4s, v1.4h, v3.h[7]
+	WORD $0x4f732833 // smlal2 v19.4s, v1.8h, v3.h[7]
+	WORD $0x0f742834 // smlal v20.4s, v1.4h, v4.h[7]
+	WORD $0x4f742835 // smlal2 v21.4s, v1.8h, v4.h[7]
+	WORD $0x0f752836 // smlal v22.4s, v1.4h, v5.h[7]
+	WORD $0x4f752837 // smlal2 v23.4s, v1.8h, v5.h[7]
+	WORD $0x0f762838 // smlal v24.4s, v1.4h, v6.h[7]
+	WORD $0x4f762839 // smlal2 v25.4s, v1.8h, v6.h[7]
+	WORD $0x0f77283a // smlal v26.4s, v1.4h, v7.h[7]
+	WORD $0x4f77283b // smlal2 v27.4s, v1.8h, v7.h[7]
+	WORD $0x0f78283c // smlal v28.4s, v1.4h, v8.h[7]
+	WORD $0x4f78283d // smlal2 v29.4s, v1.8h, v8.h[7]
+	WORD $0x0f79283e // smlal v30.4s, v1.4h, v9.h[7]
+	WORD $0x4f79283f // smlal2 v31.4s, v1.8h, v9.h[7]
+	SUB $1, R17
+	CBNZ R17, four
+rest:
+	AND $3, R1
+	CBZ R1, summed
+one:
+	FMOVS.P 4(R5), F2
+	FMOVS.P 4(R6), F3
+	FMOVS.P 4(R7), F4
+	FMOVS.P 4(R8), F5
+	FMOVS.P 4(R9), F6
+	FMOVS.P 4(R10), F7
+	FMOVS.P 4(R11), F8
+	FMOVS.P 4(R12), F9
+	VLD2.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0f422010 // smlal v16.4s, v0.4h, v2.h[0]
+	WORD $0x4f422011 // smlal2 v17.4s, v0.8h, v2.h[0]
+	WORD $0x0f432012 // smlal v18.4s, v0.4h, v3.h[0]
+	WORD $0x4f432013 // smlal2 v19.4s, v0.8h, v3.h[0]
+	WORD $0x0f442014 // smlal v20.4s, v0.4h, v4.h[0]
+	WORD $0x4f442015 // smlal2 v21.4s, v0.8h, v4.h[0]
+	WORD $0x0f452016 // smlal v22.4s, v0.4h, v5.h[0]
+	WORD $0x4f452017 // smlal2 v23.4s, v0.8h, v5.h[0]
+	WORD $0x0f462018 // smlal v24.4s, v0.4h, v6.h[0]
+	WORD $0x4f462019 // smlal2 v25.4s, v0.8h, v6.h[0]
+	WORD $0x0f47201a // smlal v26.4s, v0.4h, v7.h[0]
+	WORD $0x4f47201b // smlal2 v27.4s, v0.8h, v7.h[0]
+	WORD $0x0f48201c // smlal v28.4s, v0.4h, v8.h[0]
+	WORD $0x4f48201d // smlal2 v29.4s, v0.8h, v8.h[0]
+	WORD $0x0f49201e // smlal v30.4s, v0.4h, v9.h[0]
+	WORD $0x4f49201f // smlal2 v31.4s, v0.8h, v9.h[0]
+	WORD $0x0f522030 // smlal v16.4s, v1.4h, v2.h[1]
+	WORD $0x4f522031 // smlal2 v17.4s, v1.8h, v2.h[1]
+	WORD $0x0f532032 // smlal v18.4s, v1.4h, v3.h[1]
+	WORD $0x4f532033 // smlal2 v19.4s, v1.8h, v3.h[1]
+	WORD $0x0f542034 // smlal v20.4s, v1.4h, v4.h[1]
+	WORD $0x4f542035 // smlal2 v21.4s, v1.8h, v4.h[1]
+	WORD $0x0f552036 // smlal v22.4s, v1.4h, v5.h[1]
+	WORD $0x4f552037 // smlal2 v23.4s, v1.8h, v5.h[1]
+	WORD $0x0f562038 // smlal v24.4s, v1.4h, v6.h[1]
+	WORD $0x4f562039 // smlal2 v25.4s, v1.8h, v6.h[1]
+	WORD $0x0f57203a // smlal v26.4s, v1.4h, v7.h[1]
+	WORD $0x4f57203b // smlal2 v27.4s, v1.8h, v7.h[1]
+	WORD $0x0f58203c // smlal v28.4s, v1.4h, v8.h[1]
+	WORD $0x4f58203d // smlal2 v29.4s, v1.8h, v8.h[1]
+	WORD $0x0f59203e // smlal v30.4s, v1.4h, v9.h[1]
+	WORD $0x4f59203f // smlal2 v31.4s, v1.8h, v9.h[1]
+	SUB $1, R1
+	CBNZ R1, one
+summed:
+	MOVWU 92(R0), R14
+	MOVD 40(R0), R16
+	TST $1, R14
+	BEQ accumulateEnd
+	MOVD 32(R0), R15
+	FLDPQ 0(R15), (F10, F11)
+	VADD V10.S4, V16.S4, V16.S4
+	VADD V11.S4, V17.S4, V17.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F10, F11)
+	VADD V10.S4, V18.S4, V18.S4
+	VADD V11.S4, V19.S4, V19.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F10, F11)
+	VADD V10.S4, V20.S4, V20.S4
+	VADD V11.S4, V21.S4, V21.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F10, F11)
+	VADD V10.S4, V22.S4, V22.S4
+	VADD V11.S4, V23.S4, V23.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F10, F11)
+	VADD V10.S4, V24.S4, V24.S4
+	VADD V11.S4, V25.S4, V25.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F10, F11)
+	VADD V10.S4, V26.S4, V26.S4
+	VADD V11.S4, V27.S4, V27.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F10, F11)
+	VADD V10.S4, V28.S4, V28.S4
+	VADD V11.S4, V29.S4, V29.S4
+	ADD R16, R15
+	FLDPQ 0(R15), (F10, F11)
+	VADD V10.S4, V30.S4, V30.S4
+	VADD V11.S4, V31.S4, V31.S4
+accumulateEnd:
+	MOVD 32(R0), R15
+	FMOVQ F16, 0(R15)
+	FMOVQ F17, 16(R15)
+	ADD R16, R15
+	FMOVQ F18, 0(R15)
+	FMOVQ F19, 16(R15)
+	ADD R16, R15
+	FMOVQ F20, 0(R15)
+	FMOVQ F21, 16(R15)
+	ADD R16, R15
+	FMOVQ F22, 0(R15)
+	FMOVQ F23, 16(R15)
+	ADD R16, R15
+	FMOVQ F24, 0(R15)
+	FMOVQ F25, 16(R15)
+	ADD R16, R15
+	FMOVQ F26, 0(R15)
+	FMOVQ F27, 16(R15)
+	ADD R16, R15
+	FMOVQ F28, 0(R15)
+	FMOVQ F29, 16(R15)
+	ADD R16, R15
+	FMOVQ F30, 0(R15)
+	FMOVQ F31, 16(R15)
+	RET
+
+// func packQuadsNEON(to, from *byte, src, quads uintptr, flip uint32, sums *int32)
+TEXT ·packQuadsNEON(SB), NOSPLIT, $0-48
+	MOVD $words<>(SB), R25
+	MOVD to+0(FP), R0
+	MOVD from+8(FP), R1
+	MOVD src+16(FP), R2
+	MOVD quads+24(FP), R3
+	MOVD sums+40(FP), R4
+	FMOVS flip+32(FP), F0
+	VDUP V0.S[0], V0.S4
+	FMOVQ 0(R25), F1
+	FLDPQ 0(R4), (F2, F3)
+	CBZ R3, done
+quad:
+	FMOVD (R1), F4
+	ADD R2, R1
+	FMOVD (R1), F5
+	ADD R2, R1
+	FMOVD (R1), F6
+	ADD R2, R1
+	FMOVD (R1), F7
+	ADD R2, R1
+	VZIP1 V5.B16, V4.B16, V4.B16
+	VZIP1 V7.B16, V6.B16, V6.B16
+	VZIP1 V6.H8, V4.H8, V5.H8
+	VZIP2 V6.H8, V4.H8, V4.H8
+	VEOR V0.B16, V5.B16, V5.B16
+	WORD $0x4e8194a2 // sdot v2.4s, v5.16b, v1.16b
+	FMOVQ F5, 0(R0)
+	VEOR V0.B16, V4.B16, V4.B16
+	WORD $0x4e819483 // sdot v3.4s, v4.16b, v1.16b
+	FMOVQ F4, 16(R0)
+	ADD $32, R0
+	SUB $1, R3
+	CBNZ R3, quad
+done:
+	FMOVQ F2, 0(R4)
+	FMOVQ F3, 16(R4)
+	RET
+
+// Constants.
+DATA words<>+0(SB)/8, $0x0101010101010101
+DATA words<>+8(SB)/8, $0x0101010101010101
+GLOBL words<>(SB), RODATA|NOPTR, $16

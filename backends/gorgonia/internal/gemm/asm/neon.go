@@ -66,6 +66,8 @@ func emitNEON(asm, stubs string) error {
 	}
 	tables = fmt.Sprintf("\nvar tilesNEON = [][]func(*tile){{%s}}\n", tables[:len(tables)-2])
 	emitDotsNEON(file)
+	emitCopiesNEON(file)
+	tables += emitIntNEON(file)
 	if err := os.WriteFile(asm, file.Assembly(), 0o644); err != nil {
 		return err
 	}
