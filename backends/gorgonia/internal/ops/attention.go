@@ -2,6 +2,7 @@ package ops
 
 import (
 	"math"
+	"slices"
 
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/gemm"
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/op"
@@ -17,40 +18,42 @@ func attentions() []op.Spec {
 	}
 }
 
-// heads is how the matrices of heads lie in a tensor: of four dimensions (batch, heads,
-// rows, size), or of three, (batch, rows, heads by size).
+// heads is how the matrices of heads lie in memory: batch times heads matrices of rows of
+// size elements. A step is how many elements are between neighbours.
 type heads struct {
-	batch, heads, rows, size int
-	packed                   bool // three dimensions
+	batch, heads, rows, size     int
+	batchStep, headStep, rowStep int
+	packed                       bool // as (batch, rows, heads by size)
 }
 
+// apartHeads are those of a tensor (batch, heads, rows, size).
+func apartHeads(batch, count, rows, size int) heads {
+	return heads{batch, count, rows, size, count * rows * size, rows * size, size, false}
+}
+
+// packedHeads are those of a tensor (batch, rows, heads by size), whose rows are a part of
+// rows of width elements.
+func packedHeads(batch, rows, count, size, width int) heads {
+	return heads{batch, count, rows, size, rows * width, size, width, true}
+}
+
+// headsOf are those of an input of four dimensions (batch, heads, rows, size), or of three,
+// (batch, rows, heads by size).
 func headsOf(n *op.Node, i int, count int64) (heads, error) {
 	s := n.In[i].Shape
 	switch {
 	case len(s) == 4:
-		return heads{s[0], s[1], s[2], s[3], false}, nil
+		return apartHeads(s[0], s[1], s[2], s[3]), nil
 	case len(s) != 3:
 		return heads{}, n.Errorf("input %d has shape %v, expected three or four dimensions", i, s)
 	case count < 1 || int64(s[2])%count != 0:
 		return heads{}, n.Errorf("input %d has shape %v, whose rows are not those of %d heads", i, s, count)
 	}
-	return heads{s[0], int(count), s[1], s[2] / int(count), true}, nil
+	return packedHeads(s[0], s[1], int(count), s[2]/int(count), s[2]), nil
 }
 
-// at is where a head's matrix begins; its rows are stride apart.
-func (h heads) at(batch, head int) int {
-	if h.packed {
-		return batch*h.rows*h.stride() + head*h.size
-	}
-	return (batch*h.heads + head) * h.rows * h.size
-}
-
-func (h heads) stride() int {
-	if h.packed {
-		return h.heads * h.size
-	}
-	return h.size
-}
+// at is where a head's matrix begins.
+func (h heads) at(batch, head int) int { return batch*h.batchStep + head*h.headStep }
 
 // attended is a compiled Attention.
 type attended struct {
@@ -128,7 +131,10 @@ func attentionShapes(n *op.Node) (*attended, error) {
 		a.k.heads == 0 || a.q.heads%a.k.heads != 0 || a.q.packed != a.k.packed || a.q.packed != a.v.packed {
 		return nil, n.Errorf("queries %v, keys %v and values %v do not fit", n.In[0].Shape, n.In[1].Shape, n.In[2].Shape)
 	}
-	a.y = heads{a.q.batch, a.q.heads, a.q.rows, a.v.size, a.q.packed}
+	a.y = apartHeads(a.q.batch, a.q.heads, a.q.rows, a.v.size)
+	if a.q.packed {
+		a.y = packedHeads(a.q.batch, a.q.rows, a.q.heads, a.v.size, a.q.heads*a.v.size)
+	}
 	if n.Has(4) != n.Has(5) {
 		return nil, n.Errorf("past_key and past_value go together")
 	}
@@ -195,20 +201,34 @@ func attend[T float](r *op.Run, a *attended, in, out []*tensor.Tensor) error {
 	}
 	k, kh := present(r, a, a.k, input(1), input(4), output(1))
 	v, vh := present(r, a, a.v, input(2), input(5), output(2))
-	q, y, scores := input(0), output(0), output(3)
-	if y == nil && out[0] == nil || a.q.rows == 0 || a.q.heads == 0 {
-		return nil
-	}
 	m := &masking[T]{a: a}
 	if len(in) > 3 && in[3] != nil {
 		if in[3].Type == tensor.Bool {
 			m.flags = tensor.As[bool](in[3])
 		} else {
-			m.values = tensor.As[T](in[3])
+			m.add(tensor.As[T](in[3]), a.maskStep, a.maskKeys)
 		}
 	}
 	if len(in) > 6 && in[6] != nil {
 		m.lengths = tensor.As[int64](in[6])
+	}
+	if output(0) == nil && out[0] == nil {
+		return nil
+	}
+	weigh(r, m, input(0), k, kh, v, vh, output(0), output(3))
+	return nil
+}
+
+// weigh writes the sums of values, weighed, to y, and what the fourth output is to scores,
+// where there are any.
+func weigh[T float](r *op.Run, m *masking[T], q, k []T, kh heads, v []T, vh heads, y, scores []T) {
+	a := m.a
+	switch {
+	case a.q.rows == 0 || a.q.heads == 0:
+		return
+	case a.total == 0: // nothing to weigh
+		clear(y)
+		return
 	}
 	block := min(a.q.rows, max(1, scoreBlock/max(1, a.total)))
 	blocks := (a.q.rows + block - 1) / block
@@ -223,16 +243,15 @@ func attend[T float](r *op.Run, a *attended, in, out []*tensor.Tensor) error {
 			b, h := head/a.q.heads, head%a.q.heads
 			rows := min(block, a.q.rows-from)
 			part := s[:rows*a.total]
-			multiply(part, a.total, rows, a.total, a.q.size, q[a.q.at(b, h)+from*a.q.stride():], a.q.stride(), k[kh.at(b, h/group):], kh.stride(), true, T(a.scale))
+			multiply(part, a.total, rows, a.total, a.q.size, q[a.q.at(b, h)+from*a.q.rowStep:], a.q.rowStep, k[kh.at(b, h/group):], kh.rowStep, true, T(a.scale))
 			m.softmax(part, rows, b, h, from, func(stage int64) {
 				if scores != nil && stage == a.mode {
 					copy(scores[(head*a.q.rows+from)*a.total:], part)
 				}
 			})
-			multiply(y[a.y.at(b, h)+from*a.y.stride():], a.y.stride(), rows, a.v.size, a.total, part, a.total, v[vh.at(b, h/group):], vh.stride(), false, 1)
+			multiply(y[a.y.at(b, h)+from*a.y.rowStep:], a.y.rowStep, rows, a.v.size, a.total, part, a.total, v[vh.at(b, h/group):], vh.rowStep, false, 1)
 		}
 	})
-	return nil
 }
 
 // multiply is dst = alpha * a * b, or b transposed, on one thread.
@@ -252,7 +271,7 @@ func present[T float](r *op.Run, a *attended, h heads, now, past, out []T) ([]T,
 	if past == nil && a.past == 0 && out == nil {
 		return now, h
 	}
-	all := heads{h.batch, h.heads, a.total, h.size, false}
+	all := apartHeads(h.batch, h.heads, a.total, h.size)
 	if out == nil {
 		var zero T
 		out = tensor.View[T](r.Scratch(h.batch * h.heads * a.total * h.size * sizeOf(zero)))
@@ -263,7 +282,7 @@ func present[T float](r *op.Run, a *attended, h heads, now, past, out []T) ([]T,
 		copy(to, past[min(len(past), i*a.past*h.size):min(len(past), (i+1)*a.past*h.size)])
 		from := now[min(len(now), h.at(b, head)):]
 		for k := range h.rows {
-			copy(to[(a.past+k)*h.size:][:h.size], from[k*h.stride():])
+			copy(to[(a.past+k)*h.size:][:h.size], from[k*h.rowStep:])
 		}
 	}
 	return out, all
@@ -279,9 +298,24 @@ func sizeOf[T float](v T) int {
 // masking is what comes between the scores and their weights.
 type masking[T float] struct {
 	a       *attended
-	flags   []bool
-	values  []T
+	flags   []bool // by a.maskStep
+	adds    []added[T]
 	lengths []int64
+	before  []int // positions before the first query, by batch; past ones where it is nil
+	window  int   // how many keys up to its own a query sees; 0 for all
+	sinks   []T   // by head, a score more that has no value
+}
+
+// added are numbers that are added to scores: step is how many are between neighbours of
+// batch, head and query, 0 where they broadcast; keys beyond are masked.
+type added[T float] struct {
+	values []T
+	step   [3]int
+	keys   int
+}
+
+func (m *masking[T]) add(values []T, step [3]int, keys int) {
+	m.adds = append(m.adds, added[T]{values, step, keys})
 }
 
 // softmax makes weights of scores. report is called with the stages that the node's
@@ -300,9 +334,23 @@ func (m *masking[T]) softmax(s []T, rows, batch, head, from int, report func(sta
 	}
 	report(2)
 	for i := range rows {
-		softmaxOf(s[i*a.total:][:a.total])
+		m.weights(s[i*a.total:][:a.total], head)
 	}
 	report(3)
+}
+
+// weights is a softmax of a row, with the sink as one score more.
+func (m *masking[T]) weights(row []T, head int) {
+	if m.sinks == nil || len(row) == 0 {
+		softmaxOf(row)
+		return
+	}
+	top := slices.Max(row)
+	softmaxOf(row)
+	part := 1 / (1 + T(math.Exp(float64(m.sinks[head]-top)))*slices.Max(row))
+	for i := range row {
+		row[i] *= part
+	}
 }
 
 func softmaxOf[T float](row []T) {
@@ -319,23 +367,33 @@ func (m *masking[T]) mask(row []T, batch, head, query int) {
 	a := m.a
 	none := T(math.Inf(-1))
 	end := a.total // of the keys that may count
-	if m.flags != nil || m.values != nil {
+	if m.flags != nil {
 		at := batch*a.maskStep[0] + head*a.maskStep[1] + query*a.maskStep[2]
-		if m.flags != nil {
-			for j, keep := range m.flags[at:][:a.maskKeys] {
-				if !keep {
-					row[j] = none
-				}
-			}
-		} else {
-			for j, v := range m.values[at:][:a.maskKeys] {
-				row[j] += v
+		for j, keep := range m.flags[at:][:a.maskKeys] {
+			if !keep {
+				row[j] = none
 			}
 		}
 		end = a.maskKeys
 	}
+	for _, d := range m.adds {
+		at := batch*d.step[0] + head*d.step[1] + query*d.step[2]
+		for j, v := range d.values[at:][:d.keys] {
+			row[j] += v
+		}
+		end = min(end, d.keys)
+	}
 	if a.causal {
-		end = min(end, a.past+query+1)
+		own := a.past + query + 1
+		if m.before != nil {
+			own = m.before[batch] + query + 1
+		}
+		end = min(end, own)
+		if m.window > 0 {
+			for j := range min(max(own-m.window, 0), len(row)) {
+				row[j] = none
+			}
+		}
 	}
 	if m.lengths != nil {
 		end = int(min(int64(end), max(0, m.lengths[batch])))

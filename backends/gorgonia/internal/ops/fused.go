@@ -70,6 +70,9 @@ func activationOf(n *op.Node) (func(x []float32), error) {
 		"HardSwish":   func(x []float32) { vec.HardSwish(x, x) },
 		"HardSigmoid": func(x []float32) { vec.HardSigmoid(x, x, a, b) },
 		"Swish":       func(x []float32) { vec.Swish(x, x, a) },
+		"Elu":         func(x []float32) { vec.Elu(x, x, a) },
+		"Softplus":    func(x []float32) { vec.Softplus(x, x) },
+		"Softsign":    func(x []float32) { vec.Softsign(x, x) },
 		"Gelu": func(x []float32) {
 			if a == 1 {
 				vec.GeluTanh(x, x)

@@ -7,6 +7,7 @@ import (
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/gemm"
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/op"
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/tensor"
+	"github.com/wasinn/wasinn/backends/gorgonia/internal/vec"
 )
 
 // intMatMuls are the products of matrices of bytes.
@@ -149,6 +150,33 @@ func (q *intProduct) multiply(r *op.Run, in []*tensor.Tensor, dst []int32, post 
 		gemm.GemmInt8(r.Threads, dst[i*q.m*q.n:][:q.m*q.n], q.n, q.m, q.n, q.k, left, right, each)
 	}
 	return r.Err()
+}
+
+// toFloat computes the products as numbers: by scales of A's rows and of B's columns, one
+// for all or one for each, and with a row added where there is one. in has the operands
+// where the product was made to find them.
+func (q *intProduct) toFloat(r *op.Run, in []*tensor.Tensor, y, scaleA, scaleB, bias []float32) error {
+	if len(y) == 0 {
+		return nil
+	}
+	if err := spare(r, 4*len(y)); err != nil {
+		return err
+	}
+	sums := tensor.View[int32](r.Scratch(4 * len(y)))
+	return q.multiply(r, in, sums, func(row []int32, i, j int) {
+		dst := y[i*q.n+j:][:len(row)]
+		a := scaleA[i%len(scaleA)]
+		vec.Int32ToFloat32(dst, row)
+		if len(scaleB) == 1 {
+			vec.MulScalar(dst, dst, a*scaleB[0])
+		} else {
+			vec.MulScalar(dst, dst, a)
+			vec.Mul(dst, dst, scaleB[j:][:len(dst)])
+		}
+		if bias != nil {
+			vec.Add(dst, dst, bias[j:][:len(dst)])
+		}
+	})
 }
 
 // matMulInteger multiplies bytes, less their zero points, in int32.

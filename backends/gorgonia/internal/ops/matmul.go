@@ -253,7 +253,7 @@ func (p *product) run(r *op.Run, in, out []*tensor.Tensor) error {
 			t = nil
 		}
 		gemm.Gemm(t, dst[i*p.m*p.n:], p.n, p.m, p.n, p.k,
-			gemm.A{Data: a[p.a[i]*p.m*p.k:], LD: p.k}, gemm.B{Data: b[p.b[i]*p.k*p.n:], LD: p.n}, e)
+			gemm.A{Data: a[p.a[i]*p.m*p.k:], LD: lda, Trans: p.transA}, gemm.B{Data: b[p.b[i]*p.k*p.n:], LD: ldb, Trans: p.transB}, e)
 	}
 	if work := p.m * p.n * p.k; len(p.a) < r.Threads.Threads() || work > 1<<24 {
 		for i := range p.a {

@@ -15,7 +15,7 @@ func normalizations() []op.Spec {
 		{Name: "BatchNormalization", Since: 1, MinIn: 5, MaxIn: 5, MaxOut: 5, Compile: batchNormalization},
 		{Name: "GroupNormalization", Since: 18, MinIn: 3, MaxIn: 3, Compile: op.Widen(groupNormalization)},
 		{Name: "InstanceNormalization", Since: 1, MinIn: 3, MaxIn: 3, Compile: op.Widen(instanceNormalization)},
-		{Name: "LayerNormalization", Since: 17, MinIn: 2, MaxIn: 3, MaxOut: 3, Compile: op.Widen(layerNormalization, 1, 2)},
+		{Name: "LayerNormalization", Since: 1, MinIn: 2, MaxIn: 3, MaxOut: 3, Compile: op.Widen(layerNormalization, 1, 2)},
 		{Name: "LpNormalization", Since: 1, MinIn: 1, MaxIn: 1, Compile: op.Widen(lpNormalization)},
 		{Name: "LRN", Since: 1, MinIn: 1, MaxIn: 1, Compile: op.Widen(localResponse)},
 		{Name: "MeanVarianceNormalization", Since: 9, MinIn: 1, MaxIn: 1, Compile: op.Widen(meanVariance)},

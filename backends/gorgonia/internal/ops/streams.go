@@ -324,15 +324,18 @@ type rotary struct {
 }
 
 func (e *rotary) run(r *op.Run, in, out []*tensor.Tensor) error {
-	x, y := tensor.As[float32](in[0]), tensor.As[float32](out[0])
-	cos, sin := tensor.As[float32](in[1]), tensor.As[float32](in[2])
 	var at []int64
 	if len(in) > 3 && in[3] != nil {
 		at = tensor.As[int64](in[3])
-		for _, p := range at {
-			if p < 0 || p >= int64(e.positions) {
-				return &op.Invalid{Reason: "a position is beyond the angles"}
-			}
+	}
+	return e.turnAll(r, tensor.As[float32](out[0]), tensor.As[float32](in[0]), tensor.As[float32](in[1]), tensor.As[float32](in[2]), at)
+}
+
+// turnAll turns all rows, each by the angles of its position, or else by its own.
+func (e *rotary) turnAll(r *op.Run, y, x, cos, sin []float32, positions []int64) error {
+	for _, p := range positions {
+		if p < 0 || p >= int64(e.positions) {
+			return &op.Invalid{Reason: "a position is beyond the angles"}
 		}
 	}
 	h := e.x
@@ -340,10 +343,10 @@ func (e *rotary) run(r *op.Run, in, out []*tensor.Tensor) error {
 		for i := lo; i < hi; i++ {
 			b, head, row := i/(h.heads*h.rows), i/h.rows%h.heads, i%h.rows
 			p := b*h.rows + row
-			if at != nil {
-				p = int(at[p])
+			if positions != nil {
+				p = int(positions[p])
 			}
-			from := h.at(b, head) + row*h.stride()
+			from := h.at(b, head) + row*h.rowStep
 			e.turn(y[from:][:h.size], x[from:][:h.size], cos[p*e.half:][:e.half], sin[p*e.half:][:e.half])
 		}
 	})
