@@ -474,21 +474,11 @@ func dynamicQuantizeLinear(n *op.Node) (*op.Plan, error) {
 		}
 	}
 	return op.Static(func(r *op.Run, in, out []*tensor.Tensor) error {
-		x := tensor.As[float32](in[0])
-		low, high := extremes(r, x)
-		low, high = min(low, 0), max(high, 0)
-		scale := (high - low) / 255
-		if scale == 0 { // all are 0, and any scale will do
-			scale = 1
-		}
-		zero := uint8(0)
-		if z := math.RoundToEven(float64(-low / scale)); z > 0 {
-			zero = uint8(min(z, 255))
-		}
+		var y []uint8
 		if out[0] != nil {
-			y := tensor.As[uint8](out[0])
-			r.For(len(x), grain, func(lo, hi int) { vec.QuantizeUint8(y[lo:hi], x[lo:hi], scale, zero) })
+			y = out[0].Data
 		}
+		scale, zero := quantizeToUint8(r, y, tensor.As[float32](in[0]))
 		if len(out) > 1 && out[1] != nil {
 			tensor.As[float32](out[1])[0] = scale
 		}
@@ -497,6 +487,24 @@ func dynamicQuantizeLinear(n *op.Node) (*op.Plan, error) {
 		}
 		return nil
 	}, outs...)
+}
+
+// quantizeToUint8 writes numbers as bytes, where y is not nil, and says by which scale and
+// zero point.
+func quantizeToUint8(r *op.Run, y []uint8, x []float32) (scale float32, zero uint8) {
+	low, high := extremes(r, x)
+	low, high = min(low, 0), max(high, 0)
+	scale = (high - low) / 255
+	if scale == 0 { // all are 0, and any scale will do
+		scale = 1
+	}
+	if z := math.RoundToEven(float64(-low / scale)); z > 0 {
+		zero = uint8(min(z, 255))
+	}
+	if y != nil {
+		r.For(len(x), grain, func(lo, hi int) { vec.QuantizeUint8(y[lo:hi], x[lo:hi], scale, zero) })
+	}
+	return scale, zero
 }
 
 // extremes are the smallest and the largest element.
