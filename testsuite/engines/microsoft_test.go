@@ -224,3 +224,28 @@ func make50() []int32 {
 	}
 	return v
 }
+
+func TestMicrosoftOthers(t *testing.T) {
+	d := newDraw(6)
+	text := types(onnxtest.String)
+	tokens := func(least int64, mark int64, more onnxtest.Attr) []onnxtest.Attr {
+		return attrs(intAttr("mincharnum", least), intAttr("mark", mark), textAttr("pad_value", "#"), more)
+	}
+	lines := words([]int{2, 2}, "a lean, green machine", "one  two", "", "naïve words")
+	boxes := singles([]int{3, 4}, 0, 0, 1, 1, 0.2, 0.1, 0.7, 0.9, -0.5, 0.3, 0.5, 1.5)
+	checkSamples(t, microsoftSamples(
+		sample{name: "of rows", op: "CDist", in: values(d.reals(4, 5), d.reals(3, 5))},
+		sample{name: "with a root", op: "CDist", attrs: attrs(textAttr("metric", "euclidean")), in: values(d.reals(4, 5), d.reals(3, 5))},
+		sample{name: "of doubles", op: "CDist", attrs: attrs(textAttr("metric", "euclidean")), out: types(onnxtest.Double), in: values(as(backends.FP64, d.reals(4, 5)), as(backends.FP64, d.reals(3, 5)))},
+		sample{name: "of several", op: "Inverse", within: onnxcases.Tolerance{Relative: 1e-3, Absolute: 1e-3}, in: values(d.reals(3, 4, 4))},
+		sample{name: "of regions", op: "CropAndResize", in: values(d.reals(2, 3, 6, 7), boxes, ints([]int{3}, 0, 1, 0), ints([]int{2}, 3, 4))},
+		sample{name: "of the nearest pixels", op: "CropAndResize", attrs: attrs(textAttr("mode", "nearest"), floatAttr("extrapolation_value", 9)), in: values(d.reals(2, 3, 6, 7), boxes, ints([]int{3}, 0, 1, 0), ints([]int{2}, 1, 4))},
+		sample{name: "of two", op: "NGramRepeatBlock", attrs: attrs(intAttr("ngram_size", 2)), in: values(longs([]int{2, 5}, 1, 2, 3, 1, 2, 4, 4, 0, 1, 4), d.reals(2, 6))},
+		sample{name: "of the last dimension", op: "UnfoldTensor", attrs: attrs(intAttr("size", 3), intAttr("step", 2)), in: values(d.reals(2, 8))},
+		sample{name: "of the first dimension", op: "UnfoldTensor", attrs: attrs(intAttr("size", 2), intAttr("dim", 0)), in: values(d.reals(4, 3))},
+		sample{name: "by separators", op: "Tokenizer", attrs: tokens(1, 0, onnxtest.StringsAttr("separators", " ", ",")), out: text, in: values(lines)},
+		sample{name: "by separators, with marks", op: "Tokenizer", attrs: tokens(4, 1, onnxtest.StringsAttr("separators", "[ ,]+")), out: text, in: values(lines)},
+		sample{name: "by letters", op: "Tokenizer", attrs: tokens(1, 0, textAttr("tokenexp", ".")), out: text, in: values(lines)},
+		sample{name: "by an expression", op: "Tokenizer", attrs: tokens(1, 1, textAttr("tokenexp", "[a-n]+")), out: text, in: values(lines)},
+	))
+}

@@ -50,6 +50,7 @@ type layer struct {
 	weights   *op.Weights
 	constantW *tensor.Tensor
 	constantR *tensor.Tensor
+	bytes     *byteWeights // where W and R are bytes
 }
 
 type activation func(dst, x []float32)
@@ -59,29 +60,32 @@ type activation func(dst, x []float32)
 // See https://onnx.ai/onnx/operators/onnx__LSTM.html
 func recurrent(c *cell) func(n *op.Node) (*op.Plan, error) {
 	return func(n *op.Node) (*op.Plan, error) {
-		l := &layer{cell: c, weights: n.Weights}
-		if err := l.configure(n); err != nil {
-			return nil, err
-		}
-		if err := l.checkShapes(n); err != nil {
-			return nil, err
-		}
-		dirs := len(l.directions)
-		y := []int{l.seq, dirs, l.batch, l.hidden}
-		last := []int{dirs, l.batch, l.hidden}
-		if l.batchFirst {
-			y = []int{l.batch, l.seq, dirs, l.hidden}
-			last = []int{l.batch, dirs, l.hidden}
-		}
-		out := []op.Info{op.Out(tensor.FP32, y...), op.Out(tensor.FP32, last...), op.Out(tensor.FP32, slices.Clone(last)...)}
-		for _, x := range [][]int{{l.seq, l.batch, l.gates, l.hidden, dirs}, {l.seq, l.batch, l.input}} {
-			if _, err := tensor.Bytes(tensor.FP32, x); err != nil {
-				return nil, err
-			}
-		}
-		l.constantW, l.constantR = n.In[1].Tensor(), n.In[2].Tensor()
-		return op.Static(l.run, out[:len(n.Outs)]...)
+		return (&layer{cell: c, weights: n.Weights}).compile(n)
 	}
+}
+
+func (l *layer) compile(n *op.Node) (*op.Plan, error) {
+	if err := l.configure(n); err != nil {
+		return nil, err
+	}
+	if err := l.checkShapes(n); err != nil {
+		return nil, err
+	}
+	dirs := len(l.directions)
+	y := []int{l.seq, dirs, l.batch, l.hidden}
+	last := []int{dirs, l.batch, l.hidden}
+	if l.batchFirst {
+		y = []int{l.batch, l.seq, dirs, l.hidden}
+		last = []int{l.batch, dirs, l.hidden}
+	}
+	out := []op.Info{op.Out(tensor.FP32, y...), op.Out(tensor.FP32, last...), op.Out(tensor.FP32, slices.Clone(last)...)}
+	for _, x := range [][]int{{l.seq, l.batch, l.gates, l.hidden, dirs}, {l.seq, l.batch, l.input}} {
+		if _, err := tensor.Bytes(tensor.FP32, x); err != nil {
+			return nil, err
+		}
+	}
+	l.constantW, l.constantR = n.In[1].Tensor(), n.In[2].Tensor()
+	return op.Static(l.run, out[:len(n.Outs)]...)
 }
 
 // configure reads the attributes.
@@ -238,6 +242,8 @@ type direction struct {
 	rows      []float32 // batch by gates*hidden
 	reset     []float32 // batch by hidden: reset states, or the products of the separate gate
 	t1        []float32 // hidden
+
+	recurrent *byteProduct // by R of bytes
 }
 
 func optional(in []*tensor.Tensor, i int) []float32 {
@@ -326,10 +332,17 @@ func (l *layer) runDirection(r *op.Run, d int, x []float32, lengths []int, in, o
 	}
 	s.loadState(s.h, optional(in, 5), d)
 	s.loadState(s.c, optional(in, 6), d)
-	w := l.weight(in[1], l.constantW != nil, d, 0, l.gates, l.input)
-	gemm.Gemm(r.Threads, s.x, g, l.seq*l.batch, g, l.input, gemm.A{Data: x, LD: l.input}, w, gemm.Epilogue{BiasCol: bias})
-	joint := l.weight(in[2], l.constantR != nil, d, 0, l.gates-separate, h)
-	own := l.weight(in[2], l.constantR != nil, d, l.gates-separate, l.gates, h)
+	var joint, own gemm.B
+	if l.bytes != nil {
+		if err := s.inBytes(r, d, x, bias, in); err != nil {
+			return err
+		}
+	} else {
+		w := l.weight(in[1], l.constantW != nil, d, 0, l.gates, l.input)
+		gemm.Gemm(r.Threads, s.x, g, l.seq*l.batch, g, l.input, gemm.A{Data: x, LD: l.input}, w, gemm.Epilogue{BiasCol: bias})
+		joint = l.weight(in[2], l.constantR != nil, d, 0, l.gates-separate, h)
+		own = l.weight(in[2], l.constantR != nil, d, l.gates-separate, l.gates, h)
+	}
 	for t := range l.seq {
 		if err := r.Err(); err != nil {
 			return err
@@ -356,7 +369,11 @@ func (s *direction) oneStep(r *op.Run, t, d int, lengths []int, joint, own gemm.
 		}
 	}
 	n := g - separate*h
-	gemm.Gemm(r.Threads, s.rows, g, l.batch, n, h, gemm.A{Data: s.h, LD: h}, joint, gemm.Epilogue{C: s.rows, LDC: g, Beta: 1})
+	if s.recurrent != nil {
+		s.recurrent.addTo(r, s.rows, s.h)
+	} else {
+		gemm.Gemm(r.Threads, s.rows, g, l.batch, n, h, gemm.A{Data: s.h, LD: h}, joint, gemm.Epilogue{C: s.rows, LDC: g, Beta: 1})
+	}
 	if separate > 0 {
 		s.separateGate(r, own)
 	}
