@@ -141,7 +141,29 @@ func fromValue(v backends.Value) (tensor.Value, error) {
 		o.Value, err = fromValue(v.Value())
 		return o, err
 	}
-	return nil, backends.Errorf(backends.UnsupportedOperation, "values of kind %s are not taken", v.ValueType().Kind)
+	return mapFrom(v.(*backends.Map))
+}
+
+// mapFrom makes a map of the engine's own of one from outside.
+func mapFrom(v *backends.Map) (tensor.Value, error) {
+	m := &tensor.Map{Strings: v.Keys().Strings()}
+	values, err := fromValue(v.Values())
+	if err != nil {
+		return nil, err
+	}
+	m.Values = values.(*tensor.Tensor)
+	if v.Keys().Type() == backends.String {
+		if m.Strings == nil {
+			m.Strings = []string{}
+		}
+		return m, nil
+	}
+	keys, err := fromValue(v.Keys())
+	if err != nil {
+		return nil, err
+	}
+	m.Ints = tensor.As[int64](keys.(*tensor.Tensor))
+	return m, nil
 }
 
 // toValue hands a value out as one of a type.

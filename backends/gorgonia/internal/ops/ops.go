@@ -27,6 +27,7 @@ func families() [][]op.Spec {
 		einsums(),
 		fused(),
 		fusedAttentions(),
+		encoders(),
 		gathers(),
 		generators(),
 		images(),
@@ -65,6 +66,7 @@ func families() [][]op.Spec {
 		transposes(),
 		trees(),
 		unaries(),
+		vectorMachines(),
 		views(),
 	}
 }

@@ -88,8 +88,9 @@ func (f *forest) leaf(at int, row []float64) int {
 	return -1
 }
 
-// rows runs the ensemble on rows of features, and calls done with the sums of each.
-func (f *forest) rows(r *op.Run, t *tensor.Tensor, done func(i int, sums []float64)) error {
+// rows runs the ensemble on rows of features, and calls done with the sums of each,
+// and which of them have votes, or a base.
+func (f *forest) rows(r *op.Run, t *tensor.Tensor, done func(i int, sums []float64, voted []bool)) error {
 	if err := spare(r, 8*t.Len()); err != nil {
 		return err
 	}
@@ -116,7 +117,10 @@ func (f *forest) rows(r *op.Run, t *tensor.Tensor, done func(i int, sums []float
 				}
 			}
 			f.close(sums)
-			done(i, sums)
+			for k := range min(len(f.base), f.targets) {
+				any[k] = true
+			}
+			done(i, sums, any)
 		}
 	})
 	if fail.failed() {
@@ -307,7 +311,7 @@ func (f *forest) scores(n *op.Node, t tensor.Type, post string) (*op.Plan, error
 			return err
 		}
 		made := make([]float64, out[0].Len())
-		if err := f.rows(r, in[0], func(i int, sums []float64) {
+		if err := f.rows(r, in[0], func(i int, sums []float64, _ []bool) {
 			transform(post, sums)
 			copy(made[i*f.targets:], sums)
 		}); err != nil {
@@ -491,6 +495,17 @@ func best(v []float64) int {
 	return k
 }
 
+// bestVoted is the class of the greatest score of those that have votes.
+func bestVoted(v []float64, voted []bool) int {
+	k := -1
+	for i := range v {
+		if voted[i] && (k < 0 || v[i] > v[k]) {
+			k = i
+		}
+	}
+	return max(k, 0)
+}
+
 // treeClassifier runs decision trees that vote for classes.
 //
 // See https://onnx.ai/onnx/operators/onnx_aionnxml_TreeEnsembleClassifier.html
@@ -518,8 +533,8 @@ func treeClassifier(n *op.Node) (*op.Plan, error) {
 	}
 	rows, _ := matrixOf(n.In[0].Shape)
 	return op.Static(func(r *op.Run, in, out []*tensor.Tensor) error {
-		return f.rows(r, in[0], func(i int, sums []float64) {
-			class := best(sums)
+		return f.rows(r, in[0], func(i int, sums []float64, voted []bool) {
+			class := bestVoted(sums, voted)
 			if single && only >= 0 {
 				class = binary2(post, positive, sums[only], sums)
 			} else {
