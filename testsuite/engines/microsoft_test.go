@@ -237,7 +237,7 @@ func TestMicrosoftOthers(t *testing.T) {
 		sample{name: "of rows", op: "CDist", in: values(d.reals(4, 5), d.reals(3, 5))},
 		sample{name: "with a root", op: "CDist", attrs: attrs(textAttr("metric", "euclidean")), in: values(d.reals(4, 5), d.reals(3, 5))},
 		sample{name: "of doubles", op: "CDist", attrs: attrs(textAttr("metric", "euclidean")), out: types(onnxtest.Double), in: values(as(backends.FP64, d.reals(4, 5)), as(backends.FP64, d.reals(3, 5)))},
-		sample{name: "of several", op: "Inverse", within: onnxcases.Tolerance{Relative: 1e-3, Absolute: 1e-3}, in: values(d.reals(3, 4, 4))},
+		sample{name: "of several", op: "Inverse", within: valuediff.Tolerance{RTol: 1e-3, ATol: 1e-3}, in: values(d.reals(3, 4, 4))},
 		sample{name: "of regions", op: "CropAndResize", in: values(d.reals(2, 3, 6, 7), boxes, ints([]int{3}, 0, 1, 0), ints([]int{2}, 3, 4))},
 		sample{name: "of the nearest pixels", op: "CropAndResize", attrs: attrs(textAttr("mode", "nearest"), floatAttr("extrapolation_value", 9)), in: values(d.reals(2, 3, 6, 7), boxes, ints([]int{3}, 0, 1, 0), ints([]int{2}, 1, 4))},
 		sample{name: "of two", op: "NGramRepeatBlock", attrs: attrs(intAttr("ngram_size", 2)), in: values(longs([]int{2, 5}, 1, 2, 3, 1, 2, 4, 4, 0, 1, 4), d.reals(2, 6))},

@@ -5,7 +5,7 @@ import (
 
 	"github.com/wasinn/wasinn/backends"
 	"github.com/wasinn/wasinn/internal/onnxtest"
-	"github.com/wasinn/wasinn/testsuite/onnxcases"
+	"github.com/wasinn/wasinn/internal/valuediff"
 )
 
 // dictionary is a map.
@@ -55,7 +55,7 @@ func TestClassicalMachineLearning(t *testing.T) {
 	}
 	labels3 := longsAttr("classlabels_ints", 3, 5, 9)
 	linear := attrs(realsAttr("coefficients", d.realsOf(9)...), realsAttr("intercepts", d.realsOf(3)...))
-	near := onnxcases.Tolerance{Relative: 1e-3, Absolute: 1e-4}
+	near := valuediff.Tolerance{RTol: 1e-3, ATol: 1e-4}
 	samples := []sample{
 		{name: "of the last dimension", op: "ArrayFeatureExtractor", in: values(x, longs([]int{2}, 2, 0))},
 		{name: "of one dimension", op: "ArrayFeatureExtractor", out: types(i64), in: values(longs([]int{3}, 7, 8, 9), longs([]int{1, 2}, 2, 1))},

@@ -5,7 +5,7 @@ import (
 
 	"github.com/wasinn/wasinn/backends"
 	"github.com/wasinn/wasinn/internal/onnxtest"
-	"github.com/wasinn/wasinn/testsuite/onnxcases"
+	"github.com/wasinn/wasinn/internal/valuediff"
 )
 
 func TestMicrosoftQuantized(t *testing.T) {
@@ -28,7 +28,7 @@ func TestMicrosoftQuantized(t *testing.T) {
 	weights := func(shape ...int) *backends.Tensor { return d.bytes(i8, -60, 60, shape...) }
 	conv := attrs(intsAttr("kernel_shape", 3, 3), intsAttr("pads", 1, 1, 1, 1))
 	last := append(append([]onnxtest.Attr{}, conv...), intAttr("channels_last", 1))
-	loose := onnxcases.Tolerance{Relative: 1e-3, Absolute: 1e-3}
+	loose := valuediff.Tolerance{RTol: 1e-3, ATol: 1e-3}
 	one := within(1)
 	small1 := singles(nil, 0.004)
 	checkSamples(t, microsoftSamples(
@@ -99,7 +99,7 @@ func TestMicrosoftBlocks(t *testing.T) {
 		}
 		return all
 	}
-	near := onnxcases.Tolerance{Relative: 1e-3, Absolute: 1e-3}
+	near := valuediff.Tolerance{RTol: 1e-3, ATol: 1e-3}
 	checkSamples(t, microsoftSamples(
 		sample{name: "of 4 bits", op: "MatMulNBits", attrs: sizes(9, 64, 32, 4), within: near, in: fixed(d.reals(2, 3, 64), d.bytes(u8, 0, 255, 9, 2, 16), d.positive(18))},
 		sample{name: "of 4 bits with zero points", op: "MatMulNBits", attrs: sizes(9, 96, 32, 4), within: near, in: fixed(d.reals(3, 96), d.bytes(u8, 0, 255, 9, 3, 16), d.positive(27), d.bytes(u8, 0, 255, 18))},
@@ -119,7 +119,7 @@ func TestMicrosoftBlocks(t *testing.T) {
 func TestMicrosoftLSTM(t *testing.T) {
 	d := newDraw(7)
 	f, i8, u8 := onnxtest.Float, backends.I8, backends.U8
-	near := onnxcases.Tolerance{Relative: 1e-2, Absolute: 1e-2}
+	near := valuediff.Tolerance{RTol: 1e-2, ATol: 1e-2}
 	weights := func(shape ...int) *backends.Tensor { return d.bytes(i8, -60, 60, shape...) }
 	checkSamples(t, microsoftSamples(
 		sample{name: "forward", op: "DynamicQuantizeLSTM", attrs: attrs(intAttr("hidden_size", 8)), out: types(f, f, f), within: near,
