@@ -165,26 +165,23 @@ type Typed[P, R any] struct{ t *abi.Typed[P, R] }
 // is an error when they are not of f's type.
 func Bind[P, R any](f *Func, params abi.Codec[P], result abi.Codec[R]) (Typed[P, R], error) {
 	t, err := abi.Bind(f.f, params, result)
-	return Typed[P, R]{t}, err
+	if err != nil {
+		return Typed[P, R]{}, err
+	}
+	t.NameErrors(clean)
+	return Typed[P, R]{t}, nil
 }
 
 // Call calls the function. It allocates nothing beyond the result. Errors are
 // as for [Func.Call].
 func (t Typed[P, R]) Call(ctx context.Context, p P) (R, error) {
-	r, err := t.t.Call(ctx, p)
-	if err != nil {
-		err = clean(err)
-	}
-	return r, err
+	return t.t.Call(ctx, p)
 }
 
 // CallView is Call with a result that may be a view of guest memory: use is
 // called with it and must not keep it.
 func (t Typed[P, R]) CallView(ctx context.Context, p P, use func(R) error) error {
-	if err := t.t.CallView(ctx, p, use); err != nil {
-		return clean(err)
-	}
-	return nil
+	return t.t.CallView(ctx, p, use)
 }
 
 // Call is [Bind] and [Typed.Call] in one: types are compared at the first call

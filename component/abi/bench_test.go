@@ -15,7 +15,7 @@ import (
 func benchGuest() *guest {
 	g := newGuest(NewStore(Limits{}), nil, "g")
 	g.heap.mem = make([]byte, 2<<20)
-	g.opts.Realloc = func(_ context.Context, s []uint64) error { s[0] = 1 << 20; return nil }
+	g.opts.Realloc = CoreFuncOf(func(_ context.Context, s []uint64) error { s[0] = 1 << 20; return nil })
 	g.opts.Memory = &g.mem
 	return g
 }
@@ -176,7 +176,7 @@ func BenchmarkFuseAdd(b *testing.B) {
 func BenchmarkFuseString10(b *testing.B) {
 	st := NewStore(Limits{})
 	callee, caller := newGuest(st, nil, "callee"), newGuest(st, nil, "caller")
-	callee.opts.Realloc = func(_ context.Context, s []uint64) error { s[0] = 1 << 10; return nil }
+	callee.opts.Realloc = CoreFuncOf(func(_ context.Context, s []uint64) error { s[0] = 1 << 10; return nil })
 	ft := &types.Func{Params: params("s", types.String), Result: types.U32}
 	f, err := Fuse(callee.lift("strlen", ft, func(_ context.Context, s []uint64) error { s[0] = s[1]; return nil }), NewSignature(ft, nil))
 	if err != nil {

@@ -27,8 +27,8 @@ func newGuest(st *Store, parent *Instance, name string) *guest {
 	return &guest{heap: h, inst: NewInstance(st, parent, name), opts: h.options(UTF8)}
 }
 
-func (g *guest) lift(name string, ft *types.Func, core CoreFunc) *Func {
-	return NewFunc(name, NewSignature(ft, nil), core, g.opts, g.inst)
+func (g *guest) lift(name string, ft *types.Func, core func(context.Context, []uint64) error) *Func {
+	return NewFunc(name, NewSignature(ft, nil), CoreFuncOf(core), g.opts, g.inst)
 }
 
 // call calls a lowered function as g's core code does.
@@ -126,14 +126,14 @@ func (g *guest) coreEcho(_ context.Context, stack []uint64) error {
 func TestCallFuncEchoesAStringAndRunsPostReturn(t *testing.T) {
 	g := newGuest(NewStore(Limits{}), nil, "echo")
 	var post []uint64
-	g.opts.PostReturn = func(_ context.Context, stack []uint64) error {
+	g.opts.PostReturn = CoreFuncOf(func(_ context.Context, stack []uint64) error {
 		post = append(post, stack[0])
 		if _, err := g.inst.ResourceNew(&ResourceType{}, 1); trapKind(err) != TrapCannotLeave {
 			t.Errorf("resource.new in post-return: %v", err)
 		}
 		clear(g.mem)
 		return nil
-	}
+	})
 	f := g.lift("echo", echoType, g.coreEcho)
 	got, err := CallFunc(ctx, f, echoCodec, String, echoParams{"hällo"})
 	if err != nil || got != "hällo" || !reflect.DeepEqual(post, []uint64{8}) {
@@ -187,7 +187,7 @@ func TestResultsOfTheGuestAreChecked(t *testing.T) {
 func TestReallocIsChecked(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
-		realloc CoreFunc
+		realloc func(context.Context, []uint64) error
 		want    TrapKind
 	}{
 		{"no realloc", nil, TrapRealloc},
@@ -197,7 +197,10 @@ func TestReallocIsChecked(t *testing.T) {
 	} {
 		for _, v := range []value.Value{value.List{uint32(1)}, value.List{}} {
 			g := newGuest(NewStore(Limits{}), nil, "g")
-			g.opts.Realloc = tt.realloc
+			g.opts.Realloc = nil
+			if tt.realloc != nil {
+				g.opts.Realloc = CoreFuncOf(tt.realloc)
+			}
 			f := g.lift("f", &types.Func{Params: params("a", list(types.U32))}, func(context.Context, []uint64) error { return nil })
 			_, err := CallDynamic(ctx, f, []value.Value{v})
 			if trapKind(err) != tt.want {
@@ -212,10 +215,10 @@ func TestReallocMayNotCallOut(t *testing.T) {
 	host := CanonLower(None, None, func(*Call, Unit) (u Unit, err error) { return })
 	var inner error
 	real := g.opts.Realloc
-	g.opts.Realloc = func(ctx context.Context, s []uint64) error {
+	g.opts.Realloc = CoreFuncOf(func(ctx context.Context, s []uint64) error {
 		_, inner = g.call(host)
-		return real(ctx, s)
-	}
+		return real.Call(ctx, s)
+	})
 	f := g.lift("echo", echoType, g.coreEcho)
 	if _, err := CallFunc(ctx, f, echoCodec, String, echoParams{"x"}); err != nil {
 		t.Error(err)
@@ -400,7 +403,7 @@ func TestInstancesAreEnteredOnce(t *testing.T) {
 	c1, c2 := newGuest(st, parent.inst, "c1"), newGuest(st, parent.inst, "c2")
 	nop := &types.Func{}
 	var fromC2 func() error
-	inner := func(g *guest, f *Func) CoreFunc {
+	inner := func(g *guest, f *Func) func(context.Context, []uint64) error {
 		lowered, err := Fuse(f, NewSignature(nop, nil))
 		if err != nil {
 			t.Fatal(err)

@@ -76,20 +76,25 @@ func (cx *Context) place(old, oldSize, align, newSize uint32) (ptr uint32, b []b
 	mayLeave := cx.Inst.mayLeave
 	cx.Inst.mayLeave = false
 	cx.stack = [4]uint64{uint64(old), uint64(oldSize), uint64(align), uint64(newSize)}
-	if err := cx.Opts.Realloc(cx.Ctx, cx.stack[:]); err != nil {
+	if err := cx.Opts.Realloc.Call(cx.Ctx, cx.stack[:]); err != nil {
 		return 0, nil, &Trap{Kind: TrapRealloc, Msg: "realloc", Err: err}
 	}
 	cx.Inst.mayLeave = mayLeave
 	ptr = uint32(cx.stack[0])
-	if ptr&(align-1) != 0 {
-		return 0, nil, trapf(TrapUnaligned, "realloc return: result not aligned: unaligned pointer 0x%x where a multiple of %d was asked for", ptr, align)
-	}
 	m := cx.memory()
 	end := uint64(ptr) + uint64(newSize)
-	if end > uint64(len(m)) {
-		return 0, nil, trapf(TrapOutOfBounds, "realloc return: beyond end of memory: 0x%x+0x%x is outside memory of 0x%x bytes", ptr, newSize, len(m))
+	if ptr&(align-1) != 0 || end > uint64(len(m)) {
+		return 0, nil, badPlace(ptr, align, newSize, m)
 	}
 	return ptr, m[ptr:end:end], nil
+}
+
+// badPlace says why what realloc returned is none.
+func badPlace(ptr, align, size uint32, m []byte) error {
+	if ptr&(align-1) != 0 {
+		return trapf(TrapUnaligned, "realloc return: result not aligned: unaligned pointer 0x%x where a multiple of %d was asked for", ptr, align)
+	}
+	return trapf(TrapOutOfBounds, "realloc return: beyond end of memory: 0x%x+0x%x is outside memory of 0x%x bytes", ptr, size, len(m))
 }
 
 // charge counts n bytes, or as much work, against the limit of what one call

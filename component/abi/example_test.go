@@ -48,10 +48,10 @@ func ExampleCanonLower() {
 // A guest's function can be called without Go types of its own.
 func ExampleCallDynamic() {
 	ft := &types.Func{Params: []types.Param{{Name: "a", Type: types.U32}, {Name: "b", Type: types.U32}}, Result: types.U32}
-	core := func(_ context.Context, stack []uint64) error { // a guest, here in Go
+	core := abi.CoreFuncOf(func(_ context.Context, stack []uint64) error { // a guest, here in Go
 		stack[0] = uint64(uint32(stack[0]) + uint32(stack[1]))
 		return nil
-	}
+	})
 	inst := abi.NewInstance(abi.NewStore(abi.Limits{}), nil, "guest")
 	add := abi.NewFunc("add", abi.NewSignature(ft, nil), core, abi.CanonicalOptions{}, inst)
 	fmt.Println(abi.CallDynamic(context.Background(), add, []value.Value{uint32(40), uint32(2)}))

@@ -81,7 +81,7 @@ func (t *fused) call(c *Call, callee *Func, fr *frame) error {
 	if err := t.moveParams(&c.Context, &c.vals, &fr.cx, &fr.vals); err != nil {
 		return err
 	}
-	if err := callee.core(c.Ctx, fr.stack[:]); err != nil {
+	if err := callee.core.Call(c.Ctx, fr.stack[:]); err != nil {
 		return err
 	}
 	if err := fr.returned(); err != nil {

@@ -41,7 +41,7 @@ func (h *heap) realloc(_ context.Context, stack []uint64) error {
 }
 
 func (h *heap) options(e StringEncoding) CanonicalOptions {
-	return CanonicalOptions{StringEncoding: e, Memory: &h.mem, Realloc: h.realloc}
+	return CanonicalOptions{StringEncoding: e, Memory: &h.mem, Realloc: CoreFuncOf(h.realloc)}
 }
 
 // testContext is a context over h in a new store and instance.

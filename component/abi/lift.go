@@ -15,7 +15,7 @@ import (
 type Func struct {
 	name string
 	sig  *Signature
-	core CoreFunc
+	core *CoreFunc
 	opts CanonicalOptions
 	inst *Instance
 
@@ -28,11 +28,12 @@ type frame struct {
 	cx    Context
 	vals  CoreValues
 	stack [layout.MaxFlatParams]uint64
+	unfit bool // the host gave what cannot be lowered: of simple calls
 }
 
 // NewFunc returns the function that canon lift makes of core. name is for
 // messages.
-func NewFunc(name string, sig *Signature, core CoreFunc, opts CanonicalOptions, inst *Instance) *Func {
+func NewFunc(name string, sig *Signature, core *CoreFunc, opts CanonicalOptions, inst *Instance) *Func {
 	f := &Func{name: name, sig: sig, core: core, opts: opts, inst: inst}
 	f.prepare(&f.frame)
 	return f
@@ -135,7 +136,7 @@ func (fr *frame) borrowsRemain() error {
 func (f *Func) end(ctx context.Context, fr *frame, caller *Instance) error {
 	if f.opts.PostReturn != nil {
 		f.inst.mayLeave = false
-		if err := f.opts.PostReturn(ctx, fr.stack[:1]); err != nil {
+		if err := f.opts.PostReturn.Call(ctx, fr.stack[:1]); err != nil {
 			return err
 		}
 		f.inst.mayLeave = true
@@ -170,7 +171,7 @@ func (f *Func) callRaw(fr *frame, lower func(cx *Context, stack []uint64) error,
 	if err := lower(&fr.cx, fr.stack[:]); err != nil {
 		return err
 	}
-	if err := f.core(fr.cx.Ctx, fr.stack[:]); err != nil {
+	if err := f.core.Call(fr.cx.Ctx, fr.stack[:]); err != nil {
 		return err
 	}
 	if err := fr.returned(); err != nil {

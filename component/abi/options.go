@@ -1,15 +1,9 @@
 package abi
 
-import "context"
-
 // Memory is a linear memory: where the engine keeps the view of all of it,
 // which it changes when the memory grows. Memories do not move, so an older view
 // stays good; it is only short.
 type Memory *[]byte
-
-// CoreFunc calls a core function. stack holds the parameters, then the
-// results; it is as long as the longer of the two.
-type CoreFunc func(ctx context.Context, stack []uint64) error
 
 // StringEncoding is how strings lie in a guest's memory.
 type StringEncoding uint8
@@ -37,7 +31,7 @@ func (e StringEncoding) String() string {
 // See https://github.com/WebAssembly/component-model/blob/main/design/mvp/CanonicalABI.md#canonical-abi-options
 type CanonicalOptions struct {
 	StringEncoding StringEncoding
-	Memory         Memory   // nil when the option is absent
-	Realloc        CoreFunc // nil when absent: (old, oldSize, align, newSize) -> ptr
-	PostReturn     CoreFunc // nil when absent
+	Memory         Memory    // nil when the option is absent
+	Realloc        *CoreFunc // nil when absent: (old, oldSize, align, newSize) -> ptr
+	PostReturn     *CoreFunc // nil when absent
 }

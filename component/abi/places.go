@@ -26,6 +26,7 @@ const (
 	boolean
 	textField
 	bytesField
+	nothing // no result
 )
 
 // number reports whether the field is one core value that takes no memory and
@@ -180,34 +181,6 @@ func (s *simpleParams) lift(cx *Context, vs []uint64, p unsafe.Pointer) (err err
 		if err != nil {
 			return s.atField(err, i)
 		}
-		k += 2
-	}
-	return nil
-}
-
-// lower lowers the parameters in the struct at p.
-func (s *simpleParams) lower(cx *Context, vs *[layout.MaxFlatParams]uint64, p unsafe.Pointer) error {
-	k := 0
-	for i := range s.places {
-		l := &s.places[i]
-		if l.kind < textField {
-			vs[k] = l.lowerNumber(p)
-			k++
-			continue
-		}
-		var ptr, n uint32
-		var err error
-		if l.kind == textField {
-			ptr, n, err = cx.storeString(*(*string)(unsafe.Add(p, l.off)))
-		} else {
-			list := *(*[]byte)(unsafe.Add(p, l.off))
-			n = uint32(len(list))
-			ptr, err = bytesList.storeRange(cx, list)
-		}
-		if err != nil {
-			return s.atField(err, i)
-		}
-		vs[k], vs[k+1] = uint64(ptr), uint64(n)
 		k += 2
 	}
 	return nil

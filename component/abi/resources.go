@@ -17,7 +17,7 @@ type ResourceType struct {
 	// Impl is the instance that implements it; nil when the host does.
 	Impl *Instance
 	// Dtor is the guest's destructor, called with the rep; nil for none.
-	Dtor CoreFunc
+	Dtor *CoreFunc
 	// HostDtor is the destructor of a host resource that is not a
 	// [HostResource]; nil for none.
 	HostDtor func(ctx context.Context, rep uint32) error
@@ -65,7 +65,7 @@ func (rt *ResourceType) destroy(ctx context.Context, st *Store, caller *Instance
 	}
 	if rt.Dtor != nil {
 		stack := [1]uint64{uint64(rep)}
-		if err := rt.Dtor(ctx, stack[:]); err != nil {
+		if err := rt.Dtor.Call(ctx, stack[:]); err != nil {
 			rt.Impl.Poison(err)
 			return err
 		}

@@ -183,10 +183,10 @@ func newPair(t *testing.T) *pair {
 	st := NewStore(Limits{})
 	root := newGuest(st, nil, "root")
 	p := &pair{st: st, impl: newGuest(st, root.inst, "impl"), client: newGuest(st, root.inst, "client"), res: &types.Resource{Name: "r"}}
-	p.rt = &ResourceType{Type: p.res, Impl: p.impl.inst, Dtor: func(_ context.Context, stack []uint64) error {
+	p.rt = &ResourceType{Type: p.res, Impl: p.impl.inst, Dtor: CoreFuncOf(func(_ context.Context, stack []uint64) error {
 		p.dropped = append(p.dropped, uint32(stack[0]))
 		return nil
-	}}
+	})}
 	root.inst.DefineResource(p.res, p.rt)
 	return p
 }
@@ -319,9 +319,9 @@ func TestAHostBorrowIsLentForOneCall(t *testing.T) {
 	g := newGuest(st, nil, "g")
 	type one struct{ T *thing }
 	codec := Params(FieldOf("t", things.Borrow(), func(o *one) **thing { return &o.T }))
-	f := NewFunc("f", NewSignature(FuncType(codec, None), nil), func(_ context.Context, s []uint64) error {
+	f := NewFunc("f", NewSignature(FuncType(codec, None), nil), CoreFuncOf(func(_ context.Context, s []uint64) error {
 		return g.inst.ResourceDrop(ctx, things.ResourceType(), uint32(s[0]))
-	}, g.opts, g.inst)
+	}), g.opts, g.inst)
 	if _, err := CallFunc(ctx, f, codec, None, one{&thing{"t", &log}}); err != nil {
 		t.Error(err)
 	}
@@ -355,7 +355,7 @@ func TestHostResourcesAreLimited(t *testing.T) {
 
 func TestADestructorThatTrapsPoisonsItsInstance(t *testing.T) {
 	p := newPair(t)
-	p.rt.Dtor = coreTrap
+	p.rt.Dtor = CoreFuncOf(coreTrap)
 	h, _ := p.client.inst.ResourceNew(p.rt, 5)
 	if err := p.client.inst.ResourceDrop(ctx, p.rt, h); err == nil || err.Error() != "unreachable" {
 		t.Errorf("got %v", err)

@@ -235,11 +235,8 @@ func latin1ToUTF8Len(b []byte) int {
 //
 // See https://github.com/WebAssembly/component-model/blob/main/design/mvp/CanonicalABI.md#storing
 func (cx *Context) storeString(s string) (ptr, taggedCodeUnits uint32, err error) {
-	if len(s) > layout.MaxByteLength {
-		return 0, 0, trapf(TrapTooLong, "string of %d bytes, want at most %d", len(s), layout.MaxByteLength)
-	}
-	if !validUTF8(s) {
-		return 0, 0, trapf(TrapInvalidValue, "the string %.40q is not valid utf-8", s)
+	if len(s) > layout.MaxByteLength || !validUTF8(s) {
+		return 0, 0, unfit(s, true)
 	}
 	if cx.Opts.StringEncoding == UTF8 {
 		ptr, b, err := cx.place(0, 0, 1, uint32(len(s)))

@@ -17,10 +17,17 @@ type Typed[P, R any] struct {
 	paramsInMemory, resultInMemory bool
 
 	simple simpleParams
-	one    place // the result when it is one number
-	text   bool  // the result is a string
+	one    place // the result when it is one number or a string
+	// What the function takes and gives is simple, so that most calls go by
+	// [Func.beginSimple]; or it is even plain: numbers both ways, and nothing to do
+	// when the guest has returned.
+	quick, plain bool
+	inst         *Instance
+	core         *CoreFunc
+	env          *Core
+	stack        [layout.MaxFlatParams]uint64 // of a plain call
 
-	plain bool // numbers both ways, and nothing to do when the guest has returned
+	named func(error) error
 }
 
 // Bind returns f as a function of Go types. It is an error when params and
@@ -31,18 +38,29 @@ func Bind[P, R any](f *Func, params Codec[P], result Codec[R]) (*Typed[P, R], er
 		return nil, err
 	}
 	t := typed(f, params, result)
-	t.simple, t.one = simpleParamsOf(params), resultNumber(result)
-	_, t.text = any(result).(stringCodec)
-	t.plain = t.simple.numbers && t.one.kind != otherField && f.opts.PostReturn == nil
+	t.simple, t.one = simpleParamsOf(params), simpleResult(result)
+	t.quick = t.one.kind != otherField && f.takesSimply(&t.simple) && f.givesSimply(t.one)
+	t.plain = t.quick && t.simple.numbers && t.one.kind.number() && f.opts.PostReturn == nil
 	return &t, nil
 }
 
 func typed[P, R any](f *Func, params Codec[P], result Codec[R]) Typed[P, R] {
 	return Typed[P, R]{
-		f: f, params: params, result: result,
+		f: f, inst: f.inst, core: f.core, env: f.core.core, params: params, result: result,
 		paramsInMemory: params.Flat() > layout.MaxFlatParams,
 		resultInMemory: result.Flat() > layout.MaxFlatResults,
 	}
+}
+
+// NameErrors has named see every error that a call returns, and return it as callers
+// are to know it.
+func (t *Typed[P, R]) NameErrors(named func(error) error) { t.named = named }
+
+func (t *Typed[P, R]) name(err error) error {
+	if err != nil && t.named != nil {
+		return t.named(err)
+	}
+	return err
 }
 
 // CallFunc calls f with typed parameters and copies its result out of guest
@@ -54,22 +72,78 @@ func typed[P, R any](f *Func, params Codec[P], result Codec[R]) Typed[P, R] {
 // entered, and for values in p that params cannot hold.
 func CallFunc[P, R any](ctx context.Context, f *Func, params Codec[P], result Codec[R], p P) (R, error) {
 	t := typed(f, params, result)
-	return t.Call(ctx, p)
+	return t.call(ctx, p)
 }
 
 // CallFuncView is CallFunc with a result that may be a view of guest memory:
 // use is called with it before post-return, and must not keep it.
 func CallFuncView[P, R any](ctx context.Context, f *Func, params Codec[P], result Codec[R], p P, use func(R) error) error {
 	t := typed(f, params, result)
-	return t.CallView(ctx, p, use)
+	return t.callView(ctx, p, use)
 }
 
 // Call calls the function and copies its result out of guest memory; it
 // allocates nothing beyond the result. Errors are as for [CallFunc].
 func (t *Typed[P, R]) Call(ctx context.Context, p P) (r R, err error) {
-	if t.plain && t.f.inst.ready() {
-		return t.callPlain(ctx, p)
+	switch {
+	case t.plain && t.inst.ready() && t.core.idle:
+		// No more than the core call: nothing is allocated, lent or moved.
+		stack := &t.stack
+		for i, l := range t.simple.places {
+			stack[i&(layout.MaxFlatParams-1)] = l.lowerNumber(unsafe.Pointer(&p))
+		}
+		inst, core, c := t.inst, t.core, t.env
+		inst.mayEnter, core.idle = false, false
+		outer := *c.Embedder
+		*c.Embedder = ctx
+		*c.Left--
+		err = core.first.CallWithStack(c.Ctx, stack[:])
+		*c.Left++
+		*c.Embedder = outer
+		core.idle = true
+		if err == nil {
+			inst.mayEnter = true
+			t.one.liftNumber(stack[0], unsafe.Pointer(&r))
+			return r, nil
+		}
+		err = t.f.fail(&t.f.frame, c.Trap(err))
+	case t.quick && t.f.ready():
+		var outer context.Context
+		if outer, err = t.f.beginSimple(ctx, &t.simple, unsafe.Pointer(&p), false); err == nil {
+			err = t.f.liftSimple(t.one, unsafe.Pointer(&r))
+		}
+		if err = t.f.endSimple(outer, err); err == nil {
+			return r, nil
+		}
+	default:
+		r, err = t.call(ctx, p)
 	}
+	return r, t.name(err)
+}
+
+// CallView is Call with a result that may be a view of guest memory: use is
+// called with it before post-return, and must not keep it.
+func (t *Typed[P, R]) CallView(ctx context.Context, p P, use func(R) error) error {
+	if !t.quick || !t.f.ready() {
+		return t.name(t.callView(ctx, p, use))
+	}
+	var r R
+	var useErr error
+	outer, err := t.f.beginSimple(ctx, &t.simple, unsafe.Pointer(&p), true)
+	if err == nil {
+		err = t.f.liftSimple(t.one, unsafe.Pointer(&r))
+	}
+	if err == nil {
+		useErr = use(r)
+	}
+	if err = t.f.endSimple(outer, err); err != nil {
+		return t.name(err)
+	}
+	return t.name(useErr)
+}
+
+// call is Call for any function.
+func (t *Typed[P, R]) call(ctx context.Context, p P) (r R, err error) {
 	fr, err := t.f.begin(ctx, nil, false)
 	if err != nil {
 		return r, err
@@ -84,9 +158,8 @@ func (t *Typed[P, R]) Call(ctx context.Context, p P) (r R, err error) {
 	return r, nil
 }
 
-// CallView is Call with a result that may be a view of guest memory: use is
-// called with it before post-return, and must not keep it.
-func (t *Typed[P, R]) CallView(ctx context.Context, p P, use func(R) error) error {
+// callView is CallView for any function.
+func (t *Typed[P, R]) callView(ctx context.Context, p P, use func(R) error) error {
 	fr, err := t.f.begin(ctx, nil, true)
 	if err != nil {
 		return err
@@ -102,48 +175,18 @@ func (t *Typed[P, R]) CallView(ctx context.Context, p P, use func(R) error) erro
 	return useErr
 }
 
-// callPlain is Call for an instance that is ready and a function of numbers,
-// which needs no more than the core call: nothing is allocated, lent or moved.
-func (t *Typed[P, R]) callPlain(ctx context.Context, p P) (r R, err error) {
-	f := t.f
-	inst, stack := f.inst, &f.frame.stack
-	inst.mayEnter, f.busy = false, true
-	for i := range t.simple.places {
-		stack[i&(layout.MaxFlatParams-1)] = t.simple.places[i].lowerNumber(unsafe.Pointer(&p))
-	}
-	if err := f.core(ctx, stack[:]); err != nil {
-		return r, f.fail(&f.frame, err)
-	}
-	t.one.liftNumber(stack[0], unsafe.Pointer(&r))
-	inst.mayEnter, f.busy = true, false
-	return r, nil
-}
-
 // run lowers p, runs the core function and lifts its result. After an error
 // the call has ended.
 func (t *Typed[P, R]) run(fr *frame, p P) (r R, err error) {
 	f := t.f
-	if t.simple.ok {
-		err = t.simple.lower(&fr.cx, &fr.stack, unsafe.Pointer(&p))
-	} else {
-		err = lowerParams(&fr.cx, t.params, t.paramsInMemory, p, &fr.vals)
-	}
-	if err != nil {
+	if err := lowerParams(&fr.cx, t.params, t.paramsInMemory, p, &fr.vals); err != nil {
 		return r, f.refuse(fr, err)
 	}
-	if err := f.core(fr.cx.Ctx, fr.stack[:]); err != nil {
+	if err := f.core.Call(fr.cx.Ctx, fr.stack[:]); err != nil {
 		return r, f.fail(fr, err)
 	}
-	switch {
-	case t.one.kind != otherField:
-		t.one.liftNumber(fr.stack[0], unsafe.Pointer(&r))
-	case t.text:
-		*(*string)(unsafe.Pointer(&r)), err = fr.cx.loadSpilledString(uint32(fr.stack[0]))
-	default:
-		fr.vals.i = 0
-		r, err = liftFlatValues(&fr.cx, t.result, t.resultInMemory, &fr.vals)
-	}
-	if err != nil {
+	fr.vals.i = 0
+	if r, err = liftFlatValues(&fr.cx, t.result, t.resultInMemory, &fr.vals); err != nil {
 		return r, f.fail(fr, AtResult(err))
 	}
 	if err := fr.returned(); err != nil {

@@ -153,7 +153,7 @@ type hostFunc func(c *Context, stack []uint64) error
 
 // Call implements api.GoFunction.
 func (f hostFunc) Call(ctx context.Context, stack []uint64) {
-	if err := f(ctx.(*Context), stack); err != nil {
+	if err := f(contextOf(ctx), stack); err != nil {
 		raise(err)
 	}
 }

@@ -10,16 +10,26 @@ type Context struct {
 	context.Context
 	// State belongs to the caller of the engine.
 	State any
-	// wiring answers wazero's look-ups while modules are instantiated.
-	wiring context.Context
 }
 
 // Value implements context.Context for wazero alone.
-func (c *Context) Value(key any) any {
-	if c.wiring == nil {
-		return nil
+func (*Context) Value(any) any { return nil }
+
+// wiring is a Context while modules are instantiated.
+type wiring struct {
+	*Context
+	answers context.Context // wazero's look-ups
+}
+
+// Value implements context.Context for wazero alone.
+func (w *wiring) Value(key any) any { return w.answers.Value(key) }
+
+// contextOf is the Context that core code was called with, be it by a start function.
+func contextOf(ctx context.Context) *Context {
+	if c, ok := ctx.(*Context); ok {
+		return c
 	}
-	return c.wiring.Value(key)
+	return ctx.(*wiring).Context
 }
 
 // tickName is the name of the function that guests call when their fuel runs out.

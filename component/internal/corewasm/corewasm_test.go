@@ -345,9 +345,23 @@ func TestSpacesOfManyGoroutines(t *testing.T) {
 	wg.Wait()
 }
 
-// call calls f as an embedder does that takes errors as they are.
+// call calls f as an embedder does.
 func call(f *Func, c *Context, ctx context.Context, stack []uint64) error {
-	return f.Caller(c, func(err error) error { return err })(ctx, stack)
+	if err := f.space.enter(); err != nil {
+		return err
+	}
+	defer f.space.leave()
+	h, err := f.Handle()
+	if err != nil {
+		return err
+	}
+	outer := c.Context
+	c.Context = ctx
+	defer func() { c.Context = outer }()
+	if err := h.CallWithStack(c, stack); err != nil {
+		return Translate(err)
+	}
+	return nil
 }
 
 // TestAnEngineThatIsClosedBeforeItsSpaces is what the invariants build is for.

@@ -22,13 +22,13 @@ type Space struct {
 	instances []*Instance
 	memories  []*Memory
 	used      uint64 // bytes of memories
-	running   int    // calls on the stack
+	left      int    // calls that may be made beside those on the stack; 0 when it is closed
 	closed    bool
 }
 
 // NewSpace returns an empty space.
 func (e *Engine) NewSpace() *Space {
-	s := &Space{engine: e}
+	s := &Space{engine: e, left: maxRunning}
 	e.open.add(1)
 	s.wiring = experimental.WithImportResolver(context.Background(), s.resolve)
 	s.wiring = experimental.WithMemoryAllocator(s.wiring, experimental.MemoryAllocatorFunc(s.allocate))
@@ -63,17 +63,17 @@ func (s *Space) Instantiate(c *Context, m *Module, args []Exporter) (i *Instance
 		return nil, limitErrorf("a memory of %d bytes beside %d bytes that the instance has: the limit is %d bytes", m.memory, s.used, limit)
 	}
 	defer recovered("instantiate", &err)
-	outerArgs, outerWiring := s.args, c.wiring
-	s.args, c.wiring = args, s.wiring
-	defer func() { s.args, c.wiring = outerArgs, outerWiring }()
+	outer := s.args
+	s.args = args
+	defer func() { s.args = outer }()
 	if err := s.enter(); err != nil {
 		return nil, err
 	}
 	defer s.leave()
 	before := len(s.memories)
-	mod, err := s.engine.rt.InstantiateModule(c, m.compiled, anonymous)
+	mod, err := s.engine.rt.InstantiateModule(&wiring{c, s.wiring}, m.compiled, anonymous)
 	if err != nil {
-		return nil, translate(err)
+		return nil, Translate(err)
 	}
 	i = &Instance{space: s, mod: mod}
 	if len(s.memories) > before {
@@ -88,27 +88,32 @@ func (s *Space) Instantiate(c *Context, m *Module, args []Exporter) (i *Instance
 // of one space at once. Each takes room on the Go stack, whose overflow would end the process.
 const maxRunning = 1000
 
+// Calls is where those that call functions count: how many more calls may be on
+// the stack at once. At 0, as in a space that is closed, none may be made, and
+// [Space.Refuse] says why.
+func (s *Space) Calls() (left *int) { return &s.left }
+
 // enter counts a call into core code.
 func (s *Space) enter() error {
-	if s.closed || s.running == maxRunning {
-		return s.refuse()
+	if s.left <= 0 {
+		return s.Refuse()
 	}
-	s.running++
+	s.left--
 	return nil
 }
 
-// refuse says why a call cannot be made.
-func (s *Space) refuse() error {
+// Refuse says why a call cannot be made.
+func (s *Space) Refuse() error {
 	if s.closed {
 		return &Trap{Kind: Closed}
 	}
 	return &Trap{Kind: StackOverflow, Err: fmt.Errorf("host and guest call each other more than %d deep", maxRunning)}
 }
 
-func (s *Space) leave() { s.running-- }
+func (s *Space) leave() { s.left++ }
 
 // Running reports whether core code is running.
-func (s *Space) Running() bool { return s.running > 0 }
+func (s *Space) Running() bool { return s.left < maxRunning && !s.closed }
 
 // errRunning is the error of closing a space that is in use.
 var errRunning = errors.New("the instance is running: it can be closed when its calls have returned")
@@ -116,13 +121,13 @@ var errRunning = errors.New("the instance is running: it can be closed when its 
 // Close closes the instances, newest first, and only then takes their memories
 // back, since instances share them. It refuses while a call is running.
 func (s *Space) Close(ctx context.Context) error {
-	if s.running > 0 {
-		return errRunning
-	}
 	if s.closed {
 		return nil
 	}
-	s.closed = true
+	if s.left < maxRunning {
+		return errRunning
+	}
+	s.closed, s.left = true, 0
 	s.engine.open.add(-1)
 	var errs []error
 	for k := len(s.instances) - 1; k >= 0; k-- {
@@ -160,80 +165,29 @@ func (i *Instance) Memory(name string) (*Memory, error) {
 	return nil, fmt.Errorf("memory %q is of another space", name)
 }
 
-// Func returns an exported function. It is looked up at its first call, since
-// many are never called and looking up is slow.
+// Func returns an exported function. Looking it up is slow, so that it is left
+// to those that call it.
 func (i *Instance) Func(name string) *Func { return &Func{space: i.space, mod: i.mod, name: name} }
 
-// Func is an exported function of an instance. It may be called again while
-// it runs.
+// Func is an exported function of an instance.
 type Func struct {
 	space *Space
 	mod   api.Module
 	name  string
-	// A handle is its own stack, so that each depth of recursion takes another:
-	// first is that of the outermost call, free are others that are not in use.
-	first api.Function
-	busy  bool // first is in use
-	free  []api.Function
 }
 
-// Caller returns a function that calls f, with its ctx in c for host functions
-// to find. stack holds the parameters, then the results; it is as long as the
-// longer of the two. Its error is what translated makes of a *[Trap] or of what
-// a host function returned.
-//
-// It is a closure, and the only one between a lifted function and wazero, since
-// every level of a call costs a nanosecond or two.
-func (f *Func) Caller(c *Context, translated func(error) error) func(ctx context.Context, stack []uint64) error {
-	space := f.space
-	return func(ctx context.Context, stack []uint64) error {
-		h := f.first
-		if f.busy || h == nil {
-			return f.callAgain(c, ctx, stack, translated)
-		}
-		if space.closed || space.running == maxRunning {
-			return translated(space.refuse())
-		}
-		space.running++
-		f.busy = true
-		outer := c.Context
-		c.Context = ctx
-		err := h.CallWithStack(c, stack)
-		c.Context = outer
-		f.busy = false
-		space.running--
-		if err != nil {
-			return translated(translate(err))
-		}
-		return nil
-	}
+// Handle runs a function: see [Func.Handle].
+type Handle interface {
+	CallWithStack(ctx context.Context, stack []uint64) error
 }
 
-// callAgain is for the first call, which looks the function up, and for calls
-// inside another of the same function.
-func (f *Func) callAgain(c *Context, ctx context.Context, stack []uint64, translated func(error) error) error {
-	var h api.Function
-	if n := len(f.free); n > 0 {
-		h = f.free[n-1]
-		f.free = f.free[:n-1]
-	} else if h = f.mod.ExportedFunction(f.name); h == nil {
-		return fmt.Errorf("no function %q is exported", f.name)
+// Handle looks the function up. What it returns is called with a *[Context]; its
+// error is for [Translate]. It is neither re-entrant nor safe for concurrent use,
+// so that a call inside another of the same function takes another handle.
+// Calls are to be counted in [Space.Calls].
+func (f *Func) Handle() (Handle, error) {
+	if h := f.mod.ExportedFunction(f.name); h != nil {
+		return h, nil
 	}
-	if f.first == nil {
-		f.first = h
-		return f.Caller(c, translated)(ctx, stack)
-	}
-	if err := f.space.enter(); err != nil {
-		return translated(err)
-	}
-	outer := c.Context
-	c.Context = ctx
-	err := h.CallWithStack(c, stack)
-	c.Context = outer
-	f.space.leave()
-	f.free = append(f.free, h)
-	if err != nil {
-		return translated(translate(err))
-	}
-	return nil
+	return nil, fmt.Errorf("no function %q is exported", f.name)
 }

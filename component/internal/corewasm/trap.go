@@ -87,8 +87,11 @@ type raised struct{ err error }
 
 func (r *raised) Error() string { return r.err.Error() }
 
-// raise ends the running core code with err; [translate] gives it back.
-func raise(err error) { panic(&raised{err}) }
+// Raised is err as [Translate] gives it back.
+func Raised(err error) error { return &raised{err} }
+
+// raise ends the running core code with err.
+func raise(err error) { panic(Raised(err)) }
 
 // kinds finds the kind by wazero's message: its error type is internal.
 var kinds = map[string]Kind{
@@ -104,9 +107,9 @@ var kinds = map[string]Kind{
 
 const stackTrace = "\nwasm stack trace:\n\t"
 
-// translate turns what a call into wazero returned into the host function's
+// Translate turns what a call into wazero returned into the host function's
 // own error, or a *[Trap].
-func translate(err error) error {
+func Translate(err error) error {
 	var r *raised
 	if errors.As(err, &r) {
 		return withFrames(r.err, err)

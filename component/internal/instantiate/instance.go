@@ -16,6 +16,7 @@ type Instance struct {
 	bound     *link.Bound
 	space     *corewasm.Space
 	cc        corewasm.Context
+	core      abi.Core
 	store     *abi.Store
 	cores     []*corewasm.Instance
 	abi       []*abi.Instance
@@ -23,7 +24,7 @@ type Instance struct {
 	resources []*abi.ResourceType
 	funcs     []*abi.Func    // of Plan.Lifts, made when first called
 	fused     []abi.HostFunc // of Plan.Canons, made when first called
-	items     map[link.CoreItem]abi.CoreFunc
+	items     map[link.CoreItem]*abi.CoreFunc
 }
 
 // Instantiate runs the steps of the plan. On an error, nothing is left behind.
@@ -42,6 +43,12 @@ func (p *Program) Instantiate(ctx context.Context, bound *link.Bound, store *abi
 		fused:     make([]abi.HostFunc, len(plan.Canons)),
 	}
 	s.cc.State = s
+	s.core = abi.Core{
+		Ctx: &s.cc, Embedder: &s.cc.Context,
+		Left:   s.space.Calls(),
+		Refuse: func() error { return trap(s.space.Refuse()) },
+		Trap:   func(err error) error { return trap(corewasm.Translate(err)) },
+	}
 	for i, in := range plan.Instances {
 		var parent *abi.Instance
 		if in.Parent >= 0 {
@@ -126,25 +133,18 @@ func (s *Instance) makeResource(n int) {
 }
 
 // coreFunc returns a core function, or a canonical function called directly.
-func (s *Instance) coreFunc(it link.CoreItem) abi.CoreFunc {
+func (s *Instance) coreFunc(it link.CoreItem) *abi.CoreFunc {
 	if f, ok := s.items[it]; ok {
 		return f
 	}
-	var f abi.CoreFunc
-	if it.Canon >= 0 {
-		canon := s.program.canons[it.Canon]
-		f = func(ctx context.Context, stack []uint64) error {
-			outer := s.cc.Context
-			s.cc.Context = ctx
-			err := canon(&s.cc, stack)
-			s.cc.Context = outer
-			return err
+	f := abi.NewCoreFunc(&s.core, func() (abi.Handle, error) {
+		if it.Canon >= 0 {
+			return s.program.canons[it.Canon], nil
 		}
-	} else {
-		f = s.cores[it.Instance].Func(it.Name).Caller(&s.cc, trap)
-	}
+		return s.cores[it.Instance].Func(it.Name).Handle()
+	})
 	if s.items == nil {
-		s.items = make(map[link.CoreItem]abi.CoreFunc)
+		s.items = make(map[link.CoreItem]*abi.CoreFunc)
 	}
 	s.items[it] = f
 	return f

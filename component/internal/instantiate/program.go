@@ -29,6 +29,15 @@ type Program struct {
 // canonFunc is a canonical function as core code calls it.
 type canonFunc func(c *corewasm.Context, stack []uint64) error
 
+// CallWithStack implements abi.Handle, for canonical functions that are lifted
+// without core code between.
+func (f canonFunc) CallWithStack(ctx context.Context, stack []uint64) error {
+	if err := f(ctx.(*corewasm.Context), stack); err != nil {
+		return corewasm.Raised(err)
+	}
+	return nil
+}
+
 // Compile compiles the core modules of a plan. progress, when not nil, is told
 // the bytes of core code compiled so far and in total.
 //

@@ -32,7 +32,7 @@ func New(size int, host any) *Guest {
 	g := &Guest{Store: abi.NewStore(abi.Limits{}), mem: make([]byte, size), next: start}
 	g.Store.Slots = []any{host}
 	g.Instance = abi.NewInstance(g.Store, nil, "guest")
-	g.opts = abi.CanonicalOptions{Memory: &g.mem, Realloc: g.realloc}
+	g.opts = abi.CanonicalOptions{Memory: &g.mem, Realloc: abi.CoreFuncOf(g.realloc)}
 	return g
 }
 
@@ -103,9 +103,9 @@ func (g *Guest) CallStack(fn abi.HostFunc, stack []uint64) error {
 // of the same type. So p is lowered and lifted, and so is the result.
 func Through[P, R any](g *Guest, fn abi.HostFunc, params abi.Codec[P], result abi.Codec[R], p P) (R, error) {
 	sig := abi.NewSignature(abi.FuncType(params, result), nil)
-	core := func(_ context.Context, stack []uint64) error {
+	core := abi.CoreFuncOf(func(_ context.Context, stack []uint64) error {
 		return g.forward(fn, coreParams(params.Flat()), result, stack)
-	}
+	})
 	f := abi.NewFunc("through", sig, core, g.opts, g.Instance)
 	return abi.CallFunc(context.Background(), f, params, result, p)
 }
