@@ -125,7 +125,7 @@ func (cx *Context) view(ptr uint32, size uint64, align uint32, what string) ([]b
 // Scope is the spec's borrow scope: a Task where handles are lent to a callee,
 // a Subtask where a caller lends them.
 type Scope struct {
-	used       bool              // any of the fields below was set
+	used       bool              // any of the fields below was set, or a list was lent
 	numBorrows int               // handles made for this call that its callee has not dropped yet
 	lenders    []uint32          // indices in the caller's table of the handles lent
 	hostLent   []*ResourceHandle // the host's own handles lent

@@ -131,7 +131,7 @@ func (s *Store) ReleaseCall(c *Call) {
 	if invariants.Enabled {
 		s.acquired--
 	}
-	if c.lent != nil || c.scope.used {
+	if c.scope.used {
 		c.forget()
 	}
 	c.Ctx = nil

@@ -34,7 +34,7 @@ func lendList[T any](cx *Context, n uint32, size uint64) []T {
 		cx.spare = l
 	}
 	l.used = int(n)
-	cx.lent = l
+	cx.lent, cx.scope.used = l, true
 	return l.room[:n:n]
 }
 

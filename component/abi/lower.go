@@ -43,17 +43,16 @@ func CanonLower[P, R any](params Codec[P], result Codec[R], fn func(c *Call, p P
 	need, outParam := lowerStack(params.Flat(), result.Flat())
 	paramsInMemory, resultInMemory := params.Flat() > layout.MaxFlatParams, outParam >= 0
 	simple, one := simpleParamsOf(params), resultNumber(result)
+	if simple.numbers && one.kind != otherField {
+		return lowerPlain(need, simple.places, one, fn)
+	}
 	return func(c *Call) error {
 		if !c.Inst.mayLeave || len(c.Stack) < need {
 			return c.refuse(need)
 		}
 		var p P
 		var err error
-		if simple.numbers {
-			for i := range simple.places {
-				simple.places[i].liftNumber(c.Stack[i], unsafe.Pointer(&p))
-			}
-		} else if simple.ok {
+		if simple.ok {
 			err = simple.lift(&c.Context, c.Stack, unsafe.Pointer(&p))
 		} else {
 			c.vals.Reset(c.Stack)
@@ -80,6 +79,28 @@ func CanonLower[P, R any](params Codec[P], result Codec[R], fn func(c *Call, p P
 			}
 		}
 		c.scope.finish(c.Inst)
+		return nil
+	}
+}
+
+// lowerPlain is CanonLower for numbers both ways.
+func lowerPlain[P, R any](need int, places []place, one place, fn func(c *Call, p P) (R, error)) HostFunc {
+	return func(c *Call) error {
+		if !c.Inst.mayLeave || len(c.Stack) < need {
+			return c.refuse(need)
+		}
+		var p P
+		for i, l := range places {
+			l.liftNumber(c.Stack[i], unsafe.Pointer(&p))
+		}
+		r, err := fn(c, p)
+		if err != nil {
+			return err
+		}
+		c.Stack[0] = one.lowerNumber(unsafe.Pointer(&r))
+		if c.scope.used {
+			c.scope.finishLends(c.Inst)
+		}
 		return nil
 	}
 }

@@ -142,19 +142,27 @@ type HostFunc struct {
 	Name   string // for stack traces
 	// Params and Results are its type.
 	Params, Results []ValType
-	// Fn gets the parameters in stack and leaves the results there; stack is
-	// as long as the longer of the two. An error ends the core code that called.
-	Fn func(c *Context, stack []uint64) error
+	// Fn is what it does.
+	Fn Callee
 }
 
-// hostFunc is a host function as wazero calls it. Which module calls is not
-// asked: it costs, and is often not the one that the embedder has in mind.
-type hostFunc func(c *Context, stack []uint64) error
+// Callee is a host function as it is called, by no more steps than it takes. Which
+// module calls is not asked: it costs, and is often not the one that the embedder
+// has in mind.
+type Callee interface {
+	// Call gets the parameters in stack and leaves the results there; stack is
+	// as long as the longer of the two. [ContextOf] ctx is the Context that core
+	// code was called with. A [Raise] ends the core code that called.
+	Call(ctx context.Context, stack []uint64)
+}
 
-// Call implements api.GoFunction.
-func (f hostFunc) Call(ctx context.Context, stack []uint64) {
-	if err := f(contextOf(ctx), stack); err != nil {
-		raise(err)
+// GoFunc is a Callee, whose error ends the core code that called.
+type GoFunc func(c *Context, stack []uint64) error
+
+// Call implements Callee.
+func (f GoFunc) Call(ctx context.Context, stack []uint64) {
+	if err := f(ContextOf(ctx), stack); err != nil {
+		Raise(err)
 	}
 }
 
@@ -172,7 +180,7 @@ func (e *Engine) CompileHost(ctx context.Context, funcs []HostFunc) (h *Host, er
 	defer recovered("compile host functions", &err)
 	b := e.rt.NewHostModuleBuilder("host")
 	for _, f := range funcs {
-		b.NewFunctionBuilder().WithName(f.Name).WithGoFunction(hostFunc(f.Fn), f.Params, f.Results).Export(f.Export)
+		b.NewFunctionBuilder().WithName(f.Name).WithGoFunction(f.Fn, f.Params, f.Results).Export(f.Export)
 	}
 	compiled, err := b.Compile(ctx)
 	if err != nil {

@@ -24,8 +24,8 @@ type wiring struct {
 // Value implements context.Context for wazero alone.
 func (w *wiring) Value(key any) any { return w.answers.Value(key) }
 
-// contextOf is the Context that core code was called with, be it by a start function.
-func contextOf(ctx context.Context) *Context {
+// ContextOf is the Context that core code was called with, be it by a start function.
+func ContextOf(ctx context.Context) *Context {
 	if c, ok := ctx.(*Context); ok {
 		return c
 	}

@@ -105,13 +105,13 @@ func TestHostFunctionsGetTheContextAndTheirErrorsComeBack(t *testing.T) {
 		refused := errors.New("refused")
 		host, err := e.CompileHost(t.Context(), []HostFunc{{
 			Export: "f", Name: "f", Params: []ValType{I32}, Results: []ValType{I32},
-			Fn: func(c *Context, stack []uint64) error {
+			Fn: GoFunc(func(c *Context, stack []uint64) error {
 				if stack[0] == 0 {
 					return fmt.Errorf("argument 0: %w", refused)
 				}
 				stack[0] += uint64(c.State.(int))
 				return nil
-			},
+			}),
 		}})
 		if err != nil {
 			t.Fatal(err)
@@ -261,10 +261,10 @@ func TestARunningSpaceIsNotClosed(t *testing.T) {
 	var closing error
 	host, err := e.CompileHost(t.Context(), []HostFunc{{
 		Export: "f", Params: []ValType{I32}, Results: []ValType{I32},
-		Fn: func(c *Context, _ []uint64) error {
+		Fn: GoFunc(func(c *Context, _ []uint64) error {
 			closing = s.Close(c.Context)
 			return nil
-		},
+		}),
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -292,7 +292,7 @@ func TestAFunctionMayCallItself(t *testing.T) {
 	var f *Func
 	host, err := e.CompileHost(t.Context(), []HostFunc{{
 		Export: "f", Params: []ValType{I32}, Results: []ValType{I32},
-		Fn: func(c *Context, stack []uint64) error {
+		Fn: GoFunc(func(c *Context, stack []uint64) error {
 			if stack[0] == 0 {
 				return nil
 			}
@@ -300,7 +300,7 @@ func TestAFunctionMayCallItself(t *testing.T) {
 			err := call(f, c, c.Context, inner)
 			stack[0] += inner[0]
 			return err
-		},
+		}),
 	}})
 	if err != nil {
 		t.Fatal(err)

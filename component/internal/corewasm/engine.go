@@ -97,7 +97,7 @@ func (e *Engine) start(ctx context.Context, rc wazero.RuntimeConfig) (err error)
 	if e.cfg.Uninterrupted {
 		return nil
 	}
-	h, err := e.CompileHost(ctx, []HostFunc{{Export: tickName, Name: tickName, Results: []ValType{I32}, Fn: tick}})
+	h, err := e.CompileHost(ctx, []HostFunc{{Export: tickName, Name: tickName, Results: []ValType{I32}, Fn: GoFunc(tick)}})
 	if err != nil {
 		return err
 	}

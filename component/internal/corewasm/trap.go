@@ -90,8 +90,20 @@ func (r *raised) Error() string { return r.err.Error() }
 // Raised is err as [Translate] gives it back.
 func Raised(err error) error { return &raised{err} }
 
-// raise ends the running core code with err.
-func raise(err error) { panic(Raised(err)) }
+// Lower makes an error, for [Translate], of what a [Callee] raised where no core
+// code called it; it is to be deferred.
+func Lower(err *error) {
+	switch r := recover().(type) {
+	case nil:
+	case *raised:
+		*err = r
+	default:
+		panic(r)
+	}
+}
+
+// Raise ends the running core code with err: a [Callee] calls it.
+func Raise(err error) { panic(Raised(err)) }
 
 // kinds finds the kind by wazero's message: its error type is internal.
 var kinds = map[string]Kind{

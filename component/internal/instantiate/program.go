@@ -22,17 +22,26 @@ type Program struct {
 	engine  *corewasm.Engine
 	modules []*corewasm.Module // of Plan.Modules
 	hosts   []*corewasm.Host   // canonical functions of Plan.Instances; nil where there are none
-	canons  []canonFunc        // of Plan.Canons
+	canons  []canon            // of Plan.Canons
 	sigs    []func() *abi.Signature
 }
 
-// canonFunc is a canonical function as core code calls it.
+// canon is a canonical function: as core code calls it, and as it is lifted
+// without core code between.
+type canon interface {
+	corewasm.Callee
+	abi.Handle
+}
+
+// canonFunc is a canonical function.
 type canonFunc func(c *corewasm.Context, stack []uint64) error
 
-// CallWithStack implements abi.Handle, for canonical functions that are lifted
-// without core code between.
+// Call implements corewasm.Callee.
+func (f canonFunc) Call(ctx context.Context, stack []uint64) { corewasm.GoFunc(f).Call(ctx, stack) }
+
+// CallWithStack implements abi.Handle.
 func (f canonFunc) CallWithStack(ctx context.Context, stack []uint64) error {
-	if err := f(ctx.(*corewasm.Context), stack); err != nil {
+	if err := f(corewasm.ContextOf(ctx), stack); err != nil {
 		return corewasm.Raised(err)
 	}
 	return nil
@@ -100,7 +109,11 @@ func (p *Program) compile(ctx context.Context, maxTable uint32, progress func(do
 		}
 	}
 	for i := range p.plan.Canons {
-		p.canons = append(p.canons, p.canon(i))
+		if c := &p.plan.Canons[i]; c.Kind == link.CanonLowerImport {
+			p.canons = append(p.canons, &lowered{c})
+		} else {
+			p.canons = append(p.canons, p.canon(i))
+		}
 	}
 	for _, l := range p.plan.Lifts {
 		p.sigs = append(p.sigs, sync.OnceValue(func() *abi.Signature { return abi.NewSignature(l.Type, nil) }))
@@ -153,23 +166,35 @@ func valTypes(ts []layout.CoreType) []corewasm.ValType {
 	return out
 }
 
-// canon returns canonical function n. It is made once for all instances; what
+// lowered is a function of the host, lowered: the most called of all canonical
+// functions.
+type lowered struct{ *link.Canon }
+
+// Call implements corewasm.Callee.
+func (l *lowered) Call(ctx context.Context, stack []uint64) {
+	cc := corewasm.ContextOf(ctx)
+	s := cc.State.(*Instance)
+	call := s.store.AcquireCall()
+	call.Init(cc.Context, &s.options[l.Options], s.abi[l.Instance], stack)
+	err := s.bound.Funcs[l.Index](call)
+	s.store.ReleaseCall(call)
+	if err != nil {
+		corewasm.Raise(atCall(err, l.Canon))
+	}
+}
+
+// CallWithStack implements abi.Handle.
+func (l *lowered) CallWithStack(ctx context.Context, stack []uint64) (err error) {
+	defer corewasm.Lower(&err)
+	l.Call(ctx, stack)
+	return nil
+}
+
+// canon returns canonical function n, which is none of the host's. It is made once for all instances; what
 // belongs to an instance it finds through the context.
 func (p *Program) canon(n int) canonFunc {
 	c := p.plan.Canons[n]
 	switch c.Kind {
-	case link.CanonLowerImport:
-		return func(cc *corewasm.Context, stack []uint64) error {
-			s := cc.State.(*Instance)
-			call := s.store.AcquireCall()
-			call.Init(cc.Context, &s.options[c.Options], s.abi[c.Instance], stack)
-			err := s.bound.Funcs[c.Index](call)
-			s.store.ReleaseCall(call)
-			if err != nil {
-				return atCall(err, &c)
-			}
-			return nil
-		}
 	case link.CanonLowerLift:
 		return func(cc *corewasm.Context, stack []uint64) error {
 			s := cc.State.(*Instance)
