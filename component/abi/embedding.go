@@ -120,7 +120,7 @@ func (s *Store) AcquireCall() *Call {
 	}
 	c := s.calls
 	if c == nil {
-		return new(Call)
+		return &Call{Context: Context{views: true, lends: true}}
 	}
 	s.calls = c.next
 	return c

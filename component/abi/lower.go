@@ -24,7 +24,6 @@ type Call struct {
 func (c *Call) Init(ctx context.Context, opts *CanonicalOptions, inst *Instance, stack []uint64) {
 	c.Ctx, c.Opts, c.Inst, c.Stack = ctx, opts, inst, stack
 	c.budget = inst.Store.limits.MaxLiftBytes
-	c.views, c.lends = true, true
 }
 
 // HostFunc runs one call: it lifts its parameters from c.Stack, works, and
@@ -83,7 +82,10 @@ func CanonLower[P, R any](params Codec[P], result Codec[R], fn func(c *Call, p P
 	}
 }
 
-// lowerPlain is CanonLower for numbers both ways.
+// lowerPlain is CanonLower for numbers both ways. Where it is inlined, what it calls
+// is not.
+//
+//go:noinline
 func lowerPlain[P, R any](need int, places []place, one place, fn func(c *Call, p P) (R, error)) HostFunc {
 	return func(c *Call) error {
 		if !c.Inst.mayLeave || len(c.Stack) < need {
