@@ -56,16 +56,21 @@ func (l *Layout) TooBig() bool { return l.Size > MaxByteLength }
 // that types that share parts cost no more than their definitions. It is not
 // safe for concurrent use.
 type Cache struct {
-	ptr  CoreType
-	seen map[types.ValType]*Layout
+	ptr    CoreType
+	seen   map[types.ValType]*Layout
+	params map[*types.Func]*Layout
 }
 
 // NewCache returns a cache for 32-bit memories.
-func NewCache() *Cache { return &Cache{ptr: I32, seen: make(map[types.ValType]*Layout)} }
+func NewCache() *Cache { return newCache(I32) }
 
 // NewCache64 returns a cache for 64-bit memories; validation uses it for the
 // maximum value size.
-func NewCache64() *Cache { return &Cache{ptr: I64, seen: make(map[types.ValType]*Layout)} }
+func NewCache64() *Cache { return newCache(I64) }
+
+func newCache(ptr CoreType) *Cache {
+	return &Cache{ptr: ptr, seen: make(map[types.ValType]*Layout), params: make(map[*types.Func]*Layout)}
+}
 
 // Of returns the layout of t in a 32-bit memory.
 func Of(t types.ValType) *Layout { return NewCache().Of(t) }
@@ -315,14 +320,24 @@ type Func struct {
 
 // FuncOf lays out a function that is lifted or lowered without async.
 func (c *Cache) FuncOf(ft *types.Func) Func {
+	f := Func{Params: c.Params(ft), Result: c.Of(ft.Result)}
+	f.SpillParams = f.Params.NumFlat > MaxFlatParams
+	f.SpillResult = f.Result.NumFlat > MaxFlatResults
+	return f
+}
+
+// Params returns the layout of a function's parameters as one tuple.
+func (c *Cache) Params(ft *types.Func) *Layout {
+	if l := c.params[ft]; l != nil {
+		return l
+	}
 	r := NewRecord(c, len(ft.Params))
 	for _, p := range ft.Params {
 		r.Add(p.Type)
 	}
-	f := Func{Params: r.Layout(), Result: c.Of(ft.Result)}
-	f.SpillParams = f.Params.NumFlat > MaxFlatParams
-	f.SpillResult = f.Result.NumFlat > MaxFlatResults
-	return f
+	l := r.Layout()
+	c.params[ft] = l
+	return l
 }
 
 // CoreLift is the core signature of the function that canon lift wraps.

@@ -86,6 +86,9 @@ func Bind(p *Plan, defs Definitions) (*Bound, error) {
 	for i, imp := range p.ModuleImports {
 		b.module(i, imp)
 	}
+	if more := b.failed - len(b.errs); more > 0 {
+		b.errs = append(b.errs, errorf("", "%d more imports have no definition that fits", more))
+	}
 	if len(b.errs) > 0 {
 		return nil, errors.Join(b.errs...)
 	}
@@ -99,18 +102,37 @@ type binder struct {
 	same  map[*types.Resource]*abi.ResourceType // imported -> the host's
 	// missing are the instances that the host does not have, each told once.
 	missing map[string]bool
-	errs    []error
+	// last is what instance returned last: imports of one instance come together.
+	last struct {
+		from, implements, inst string
+		ok                     bool
+	}
+	failed int
+	errs   []error // the first of those that failed
 }
 
+// maxErrors is how many imports without definition are named.
+const maxErrors = 50
+
 func (b *binder) fail(path, format string, args ...any) {
-	b.errs = append(b.errs, errorf(path, format, args...))
+	if b.failed++; b.failed <= maxErrors {
+		b.errs = append(b.errs, errorf(path, format, args...))
+	}
+}
+
+// near returns what hint finds, where it is told.
+func (b *binder) near(hint func() string) string {
+	if b.failed >= maxErrors {
+		return ""
+	}
+	return hint()
 }
 
 func importPath(kind, from, name string) string {
 	if from == "" {
-		return fmt.Sprintf("import %q", name)
+		return fmt.Sprintf("import %q", short(name))
 	}
-	return fmt.Sprintf("import %q: %s %q", from, kind, name)
+	return fmt.Sprintf("import %q: %s %q", short(from), kind, short(name))
 }
 
 func (b *binder) resource(i int, r Resource) {
@@ -230,11 +252,14 @@ func (b *binder) instance(from, implements string) (string, bool) {
 	if from == "" {
 		return "", true
 	}
-	inst, ok := MatchName(from, b.names)
-	if !ok && implements != "" {
-		inst, ok = MatchName(implements, b.names)
+	if last := &b.last; last.from != from || last.implements != implements {
+		last.from, last.implements = from, implements
+		last.inst, last.ok = MatchName(from, b.names)
+		if !last.ok && implements != "" {
+			last.inst, last.ok = MatchName(implements, b.names)
+		}
 	}
-	return inst, ok
+	return b.last.inst, b.last.ok
 }
 
 // find returns the host's definition of an import, or notes why there is none.
@@ -243,13 +268,13 @@ func (b *binder) find(path, from, name, implements string) (Definition, bool) {
 	if !ok {
 		if !b.missing[from] {
 			b.missing[from] = true
-			b.fail(fmt.Sprintf("import %q", from), "the host does not define it%s", b.nearInstance(from))
+			b.fail(fmt.Sprintf("import %q", from), "the host does not define it%s", b.near(func() string { return b.nearInstance(from) }))
 		}
 		return Definition{}, false
 	}
 	def, ok := b.defs[inst][name]
 	if !ok {
-		b.fail(path, "the host does not define it%s", nearName(inst, name, b.defs[inst]))
+		b.fail(path, "the host does not define it%s", b.near(func() string { return nearName(inst, name, b.defs[inst]) }))
 	}
 	return def, ok
 }

@@ -22,6 +22,14 @@ type Limits struct {
 	CoreInstances int
 }
 
+// A component's core modules are compiled once for each way that they are
+// wired: baseModuleBytes for any component, and timesWired for each of its
+// bytes, is how much that may be.
+const (
+	baseModuleBytes = 1 << 20
+	timesWired      = 8
+)
+
 // maxDepth is how deep components may instantiate each other.
 const maxDepth = 100
 
@@ -31,9 +39,12 @@ const maxDepth = 100
 // are known once the plan that was made without them is bound.
 func Build(c *validate.Component, limits Limits, modules []*decode.CoreModule) (p *Plan, err error) {
 	b := &builder{
-		limits: limits, left: limits.Steps, moduleTypes: c.Modules, modules: modules,
+		limits: limits, left: limits.Steps, moduleBytes: baseModuleBytes + timesWired*c.Size, names: map[string]int{}, moduleTypes: c.Modules, modules: modules,
 		layouts: layout.NewCache(), wired: map[string]int{}, options: map[Options]int{},
 		resources: map[*types.Resource]int{}, async: map[types.ValType]bool{}, used: map[*decode.CoreModule]bool{},
+	}
+	for _, m := range modules {
+		b.moduleBytes += timesWired * len(m.Bytes)
 	}
 	defer func() {
 		switch r := recover().(type) {
@@ -76,12 +87,15 @@ type unsupported struct{ *Error }
 // builder runs definitions on stand-ins. It panics with an *Error or an
 // unsupported, which Build recovers: nearly every step could fail, and none is worth going on.
 type builder struct {
-	plan    Plan
-	limits  Limits
-	left    int // steps
-	layouts *layout.Cache
-	wired   map[string]int  // module and wiring -> Plan.Modules
-	options map[Options]int // -> Plan.Options
+	plan   Plan
+	limits Limits
+	left   int // steps
+	// moduleBytes are the bytes of core modules that may still be wired.
+	moduleBytes int
+	names       map[string]int // numbers of the names that modules import by
+	layouts     *layout.Cache
+	wired       map[string]int  // module and wiring -> Plan.Modules
+	options     map[Options]int // -> Plan.Options
 	// resources numbers Plan.Resources; async remembers which types need async.
 	resources map[*types.Resource]int
 	async     map[types.ValType]bool
@@ -119,6 +133,12 @@ func (b *builder) cannotHost(format string, args ...any) {
 	panic(unsupported{errorf(b.path(), format, args...)})
 }
 
+// spendName counts a name that is written anew against the limit.
+func (b *builder) spendName(name string) string {
+	b.spend(1 + len(name)/64)
+	return name
+}
+
 // spend counts n definitions against the limit.
 func (b *builder) spend(n int) {
 	if b.left -= n; b.left < 0 {
@@ -135,7 +155,7 @@ func (b *builder) component(def *decode.Component, outer *frame, args map[string
 	if name == "" {
 		name = def.Name
 	}
-	b.where = append(b.where, fmt.Sprintf("component %q", name))
+	b.where = append(b.where, fmt.Sprintf("component %q", short(name)))
 	defer func() { b.where = b.where[:len(b.where)-1] }()
 	b.plan.Instances = append(b.plan.Instances, Instance{Parent: parent, Name: name})
 	for _, d := range def.Defs {
@@ -272,16 +292,39 @@ func (b *builder) instantiateModule(f *frame, mod *coreModule, args map[string]*
 			sources = append(sources, src)
 		}
 		names[i] = ImportName{Group: g, Name: name}
-		fmt.Fprintf(&key, ",%d:%q", g, name)
+		fmt.Fprintf(&key, ",%d:%d", g, b.nameNumber(name))
 	}
 	m, ok := b.wired[key.String()]
 	if !ok {
 		m = len(b.plan.Modules)
 		b.wired[key.String()] = m
+		b.wire(mod.def, names)
 		b.used[mod.def] = true
 		b.plan.Modules = append(b.plan.Modules, &Module{Bytes: mod.def.Bytes, Info: mod.def.Module, Imports: names, Offset: mod.def.Offset})
 	}
 	b.plan.Steps = append(b.plan.Steps, Step{Kind: StepInstantiate, Index: m, Args: sources, In: f.inst})
+}
+
+// nameNumber returns the number of a name. Names can be long, and the same one
+// stands in many wirings.
+func (b *builder) nameNumber(name string) int {
+	n, ok := b.names[name]
+	if !ok {
+		n = len(b.names)
+		b.names[name] = n
+	}
+	return n
+}
+
+// wire counts a module that is wired in a new way.
+func (b *builder) wire(m *decode.CoreModule, names []ImportName) {
+	b.moduleBytes -= len(m.Bytes)
+	for _, n := range names {
+		b.moduleBytes -= len(n.Name)
+	}
+	if b.moduleBytes < 0 {
+		b.tooMuch("its core modules are wired in so many ways that more than %d times its size and %d bytes would have to be compiled, the limit", timesWired, baseModuleBytes)
+	}
 }
 
 // source says where core code finds an item.
@@ -374,7 +417,7 @@ func (b *builder) importedInstance(t *typeClosure, from, implements string) *ins
 			var def any
 			if d.Type.Sort == decode.SortInstance {
 				nested := scope.space[decode.SortType][d.Type.Index].(*typeClosure)
-				def = b.importedInstance(nested, from+"#"+d.Name.Name, "")
+				def = b.importedInstance(nested, b.spendName(joinName(from, d.Name.Name)), "")
 			} else {
 				def = b.standIn(scope, d.Type, from, d.Name.Name, implements)
 			}
@@ -415,6 +458,7 @@ func (b *builder) standIn(f *frame, t decode.ExternType, from, name, implements 
 
 // importedModule returns the module that was given for an import, or a stand-in.
 func (b *builder) importedModule(from, name, implements string) *coreModule {
+	b.spendName(from)
 	m := &coreModule{imprt: len(b.plan.ModuleImports)}
 	if m.imprt < len(b.modules) {
 		m.def = b.modules[m.imprt]
@@ -441,10 +485,19 @@ func (b *builder) lower(f *frame, d *decode.Lower) CoreItem {
 	c := Canon{Kind: CanonLowerLift, Index: fn.lift, Instance: f.inst, Options: b.canonOptions(f, d.Options), Type: fn.typ}
 	if fn.lift < 0 {
 		imp := &b.plan.Imports[fn.imprt]
-		c.Kind, c.Index, c.Name = CanonLowerImport, fn.imprt, joinName(imp.From, imp.Name)
+		c.Kind, c.Index, c.Name = CanonLowerImport, fn.imprt, joinName(short(imp.From), short(imp.Name))
 	}
 	c.Params, c.Results = b.layouts.CoreLower(fn.typ)
 	return b.canon(c)
+}
+
+// short cuts a name for messages.
+func short(name string) string {
+	const most = 128
+	if len(name) <= most {
+		return name
+	}
+	return strings.ToValidUTF8(name[:most], "") + "..."
 }
 
 // joinName is how messages and look-ups name a function of an instance.
@@ -459,12 +512,12 @@ var oneI32 = []layout.CoreType{layout.I32}
 
 func (b *builder) resourceFunc(f *frame, kind CanonKind, typ uint32) CoreItem {
 	r := f.space[decode.SortType][typ].(*types.Resource)
-	c := Canon{Kind: kind, Index: b.resources[r], Instance: f.inst, Params: oneI32, Name: "resource.drop " + r.Name}
+	c := Canon{Kind: kind, Index: b.resources[r], Instance: f.inst, Params: oneI32, Name: "resource.drop " + short(r.Name)}
 	switch kind {
 	case CanonResourceNew:
-		c.Results, c.Name = oneI32, "resource.new "+r.Name
+		c.Results, c.Name = oneI32, "resource.new "+short(r.Name)
 	case CanonResourceRep:
-		c.Results, c.Name = oneI32, "resource.rep "+r.Name
+		c.Results, c.Name = oneI32, "resource.rep "+short(r.Name)
 	}
 	return b.canon(c)
 }
@@ -489,6 +542,7 @@ func (b *builder) canon(c Canon) CoreItem {
 
 // syncOnly refuses the async ABI.
 func (b *builder) syncOnly(ft *types.Func, opts decode.CanonOptions) {
+	b.spend(len(ft.Params))
 	if _, ok := opts.Lookup(decode.OptAsync); ok || ft.Async {
 		b.needs("async functions")
 	}
@@ -588,11 +642,11 @@ func (b *builder) exported(i *instance, from string) []Export {
 		switch def := i.exports[name].def.(type) {
 		case *function:
 			if def.lift >= 0 && b.plan.Lifts[def.lift].Name == "" {
-				b.plan.Lifts[def.lift].Name = joinName(from, name)
+				b.plan.Lifts[def.lift].Name = joinName(short(from), short(name))
 			}
 			out = append(out, Export{Name: name, Type: def.typ, Lift: def.lift, Import: def.imprt})
 		case *instance:
-			out = append(out, Export{Name: name, Lift: -1, Import: -1, Exports: b.exported(def, joinName(from, name))})
+			out = append(out, Export{Name: name, Lift: -1, Import: -1, Exports: b.exported(def, joinName(short(from), short(name)))})
 		}
 	}
 	return out
@@ -609,7 +663,7 @@ func (b *builder) offers(list []Offer, i *instance, from string) []Offer {
 			list = append(list, Offer{From: from, Name: name, Import: -1, Resource: b.resources[def]})
 		case *instance:
 			b.spend(len(def.names))
-			list = b.offers(list, def, joinName(from, name))
+			list = b.offers(list, def, b.spendName(joinName(from, name)))
 		}
 	}
 	return list

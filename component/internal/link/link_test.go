@@ -252,6 +252,9 @@ func TestDifference(t *testing.T) {
 func FuzzBuild(f *testing.F) {
 	f.Add(chain(10, 1))
 	f.Add(chain(40, 2))
+	for _, h := range hostile {
+		f.Add(h.make(1000))
+	}
 	for _, file := range []string{"testdata/nested.wasm", "../../testdata/calls.wasm", "../../testdata/dtor.wasm"} {
 		wasm, err := os.ReadFile(file)
 		if err != nil {

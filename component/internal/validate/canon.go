@@ -269,11 +269,7 @@ func (v *validator) flatten(ft *types.Func) (params, result *layout.Layout, err 
 	if err := v.charge(len(ft.Params) + 1); err != nil {
 		return nil, nil, err
 	}
-	r := layout.NewRecord(v.layouts, len(ft.Params))
-	for _, p := range ft.Params {
-		r.Add(p.Type)
-	}
-	return r.Layout(), v.layouts.Of(ft.Result), nil
+	return v.layouts.Params(ft), v.layouts.Of(ft.Result), nil
 }
 
 // liftType is the type of the core function that is lifted.

@@ -343,7 +343,7 @@ func (v *validator) coreInstantiate(s *scope, d *decode.CoreInstance) (*coreInst
 		}
 	}
 	for _, want := range m.imports {
-		if err := v.step(); err != nil {
+		if err := v.look2(want.Module, want.Name); err != nil {
 			return nil, err
 		}
 		arg, ok := args[want.Module]
@@ -405,13 +405,13 @@ func (s *scope) coreExtern(sort decode.Sort, i uint32) (e corebin.Extern, err er
 func (v *validator) subtypeModule(a, b *module) error {
 	imports := make(map[[2]string]corebin.Extern, len(b.imports))
 	for _, i := range b.imports {
-		if err := v.step(); err != nil {
+		if err := v.look2(i.Module, i.Name); err != nil {
 			return err
 		}
 		imports[[2]string{i.Module, i.Name}] = i.Type
 	}
 	for _, want := range a.imports {
-		if err := v.step(); err != nil {
+		if err := v.look2(want.Module, want.Name); err != nil {
 			return err
 		}
 		have, ok := imports[[2]string{want.Module, want.Name}]
@@ -423,7 +423,7 @@ func (v *validator) subtypeModule(a, b *module) error {
 		}
 	}
 	for name, want := range b.exports {
-		if err := v.step(); err != nil {
+		if err := v.look(name); err != nil {
 			return err
 		}
 		have, ok := a.exports[name]

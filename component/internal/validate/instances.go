@@ -64,6 +64,9 @@ func (v *validator) instantiate(s *scope, d *decode.Instance) (*instance, error)
 	e := open(nil, c.imported)
 	e.vals = map[types.ValType]types.ValType{}
 	for _, want := range c.imports.list {
+		if err := v.look(want.name); err != nil {
+			return nil, err
+		}
 		have, ok := args[want.name]
 		if !ok {
 			return nil, fmt.Errorf("missing argument for the import %q", want.name)

@@ -14,19 +14,28 @@ type ImportName struct{ From, Name string }
 type ModuleType struct{ m *module }
 
 // importedModules gathers the types of core modules among imports.
-func importedModules(into map[ImportName]*ModuleType, from string, imports *externs) {
+func (v *validator) importedModules(into map[ImportName]*ModuleType, from string, imports *externs) error {
 	for _, e := range imports.list {
 		switch e.sort {
 		case decode.SortCoreModule:
+			if err := v.clone(1 + len(from)/nameStep); err != nil {
+				return err
+			}
 			into[ImportName{from, e.name}] = &ModuleType{e.module}
 		case decode.SortInstance:
 			inner := e.name
 			if from != "" {
 				inner = from + "#" + e.name
 			}
-			importedModules(into, inner, &e.inst.exports)
+			if err := v.clone(1 + len(inner)/nameStep); err != nil {
+				return err
+			}
+			if err := v.importedModules(into, inner, &e.inst.exports); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
 }
 
 // CheckModule checks a core module that is not embedded in a component as

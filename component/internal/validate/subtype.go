@@ -156,7 +156,7 @@ func (v *validator) sameInstance(a *instance, ea *env, b *instance, eb *env) err
 // subtypeExports checks that a has every export of b, with a subtype of its type.
 func (v *validator) subtypeExports(a *externs, ea *env, b *externs, eb *env) error {
 	for _, want := range b.list {
-		if err := v.step(); err != nil {
+		if err := v.look(want.name); err != nil {
 			return err
 		}
 		have, ok := a.lookup(want.name)
@@ -174,7 +174,7 @@ func (v *validator) subtypeExports(a *externs, ea *env, b *externs, eb *env) err
 func (v *validator) subtypeComponent(a *component, ea *env, b *component, eb *env) error {
 	ea, eb = open(ea, a.imported), open(eb, b.defined)
 	for _, want := range a.imports.list {
-		if err := v.step(); err != nil {
+		if err := v.look(want.name); err != nil {
 			return err
 		}
 		have, ok := b.imports.lookup(want.name)
@@ -197,6 +197,9 @@ func (v *validator) sameFunc(a *types.Func, ea *env, b *types.Func, eb *env) err
 		return fmt.Errorf("found %d params, expected %d", len(a.Params), len(b.Params))
 	}
 	for i, p := range b.Params {
+		if err := v.look(p.Name); err != nil {
+			return err
+		}
 		if a.Params[i].Name != p.Name {
 			return fmt.Errorf("found param %q, expected %q", a.Params[i].Name, p.Name)
 		}
@@ -259,6 +262,9 @@ func (v *validator) sameVal(a types.ValType, ea *env, b types.ValType, eb *env) 
 
 // sameShape compares all of two value types but their parts.
 func (v *validator) sameShape(a types.ValType, ea *env, b types.ValType, eb *env) error {
+	if err := v.charge(labelSteps(b)); err != nil {
+		return err
+	}
 	same := false
 	switch b := b.(type) {
 	case types.Primitive:
@@ -304,6 +310,25 @@ func (v *validator) sameShape(a types.ValType, ea *env, b types.ValType, eb *env
 		return fmt.Errorf("found %s, expected %s", a, b)
 	}
 	return nil
+}
+
+// labelSteps is what comparing a value type's labels counts.
+func labelSteps(t types.ValType) (n int) {
+	switch t := t.(type) {
+	case *types.Record:
+		for _, f := range t.Fields {
+			n += len(f.Name) / nameStep
+		}
+	case *types.Variant:
+		for _, c := range t.Cases {
+			n += len(c.Name) / nameStep
+		}
+	case *types.Enum:
+		for _, l := range t.Labels {
+			n += 1 + len(l)/nameStep
+		}
+	}
+	return n
 }
 
 // partName names a part of a value type in errors.

@@ -29,12 +29,12 @@ const (
 
 	// baseSteps and stepsPerByte bound the type nodes visited: baseSteps for any
 	// component, and stepsPerByte for each of its bytes outside core modules.
-	baseSteps    = 4_000_000
-	stepsPerByte = 32
+	baseSteps    = 1_000_000
+	stepsPerByte = 16
 	// baseClones and clonesPerByte bound the type nodes that instantiation and
 	// imports copy, in the same way.
-	baseClones    = 1_000_000
-	clonesPerByte = 4
+	baseClones    = 100_000
+	clonesPerByte = 2
 )
 
 // Component is a valid component: every index, sort, name and type of its
@@ -68,8 +68,10 @@ func (e *Error) Unwrap() error { return e.Err }
 // the component needs a feature that features does not have.
 //
 // It takes time and memory linear in the size of the component: at most
-// 4,000,000 visits of a type node and 32 for each byte outside core modules, and
-// 1,000,000 copies of one and 4 for each byte.
+// 1,000,000 visits of a type node and 16 for each byte outside core modules, and
+// 100,000 copies of one and 2 for each byte. Components of toolchains need fewer than
+// 30,000 visits and 3,000 copies. Comparing a label and 64 bytes
+// of a name count as a visit.
 func Validate(c *decode.Component, features Features) (*Component, error) {
 	size := c.Size - moduleBytes(c)
 	v := &validator{
@@ -86,7 +88,9 @@ func Validate(c *decode.Component, features Features) (*Component, error) {
 		return nil, &Error{Offset: v.at, Err: err}
 	}
 	modules := map[ImportName]*ModuleType{}
-	importedModules(modules, "", &s.imports)
+	if err := v.importedModules(modules, "", &s.imports); err != nil {
+		return nil, &Error{Err: err}
+	}
 	return &Component{Component: c, Type: v.publish(s), Modules: modules}, nil
 }
 
@@ -128,6 +132,17 @@ func (v *validator) charge(n int) error {
 		return fmt.Errorf("types are too large: checking them takes more than %d steps and %d for each byte of the component", baseSteps, stepsPerByte)
 	}
 	return nil
+}
+
+// nameStep is how many bytes of a name count as one step.
+const nameStep = 64
+
+// look counts looking a name up.
+func (v *validator) look(name string) error { return v.look2(name, "") }
+
+// look2 counts looking a name of two levels up.
+func (v *validator) look2(module, name string) error {
+	return v.charge(1 + (len(module)+len(name))/nameStep)
 }
 
 // clone counts copies of n type nodes.
