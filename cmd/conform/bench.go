@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -72,13 +73,13 @@ func (o benchOptions) run(ctx context.Context, out io.Writer, rows []bench.Row) 
 		return fmt.Errorf("--filter: %w", err)
 	}
 	results, err := o.measure(ctx, out, rows, match)
-	if err != nil || o.json {
+	switch {
+	case o.json || err != nil && len(results) == 0:
 		return err
-	}
-	if len(results) == 0 {
+	case len(results) == 0:
 		return fmt.Errorf("--filter %q matches no row", o.filter)
 	}
-	return printBench(out, results)
+	return errors.Join(err, printBench(out, results)) // what was measured before an error counts
 }
 
 // measure measures the rows that match, and prints them when it is as JSON.
@@ -90,11 +91,11 @@ func (o benchOptions) measure(ctx context.Context, out io.Writer, rows []bench.R
 		}
 		r, err := bench.Measure(ctx, row, bench.Options{Rounds: o.rounds, Time: o.time})
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", row.Name, err)
+			return results, fmt.Errorf("%s: %w", row.Name, err)
 		}
 		if o.json {
 			if err := lines.Encode(r); err != nil {
-				return nil, err
+				return results, err
 			}
 		}
 		results = append(results, r)

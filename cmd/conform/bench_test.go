@@ -89,3 +89,11 @@ func TestBenchRefuses(t *testing.T) {
 		})
 	}
 }
+
+func TestBenchKeepsWhatWasMeasuredBeforeAnError(t *testing.T) {
+	var out strings.Builder
+	err := benchOptions{rounds: 1, time: time.Millisecond}.run(t.Context(), &out, fakeRows())
+	if err == nil || !strings.Contains(err.Error(), "c.fails: no guest") || !strings.Contains(out.String(), "ratio a.runs ") {
+		t.Errorf("error %v, printed\n%s", err, out.String())
+	}
+}

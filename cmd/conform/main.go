@@ -34,6 +34,31 @@ func command() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return seeHelp(cmd, err) })
 	root.AddCommand(wastCommand(), onnxCommand(), benchCommand(), workerCommand(), onnxWorkerCommand())
 	return root
+}
+
+// seeHelp adds to an error where help is.
+func seeHelp(cmd *cobra.Command, err error) error {
+	return fmt.Errorf("%w: see '%s --help'", err, cmd.CommandPath())
+}
+
+// exactly says how many arguments a command takes.
+func exactly(args cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, given []string) error {
+		if err := args(cmd, given); err != nil {
+			return seeHelp(cmd, err)
+		}
+		return nil
+	}
+}
+
+// checkFolder says what is wrong with a folder that was named.
+func checkFolder(dir string) error {
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%s is a file, expected a folder", dir)
+	}
+	return err
 }

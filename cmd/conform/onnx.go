@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -34,7 +35,7 @@ Cases run one after the other in one process. One that crashes it, or hangs, has
 failed, and another process goes on with the next. Outputs are compared with
 rtol 1e-3 and atol 1e-7, or what the case says; integers, booleans and strings
 exactly.`,
-		Args: cobra.MaximumNArgs(1),
+		Args: exactly(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
 			if expect != "" {
@@ -89,6 +90,9 @@ func (o *onnxOptions) cases(ctx context.Context) ([]*onnxcases.Case, error) {
 	}
 	var root fs.FS
 	if o.dir != "" {
+		if err := checkFolder(o.dir); err != nil {
+			return nil, err
+		}
 		root = os.DirFS(o.dir)
 	} else if root, _, err = onnxcases.Official(ctx); err != nil { // closed by the end of the process
 		return nil, err
@@ -145,6 +149,9 @@ func described(cases []*onnxcases.Case) []onnxCase {
 }
 
 func (r *onnxReport) run(ctx context.Context, o onnxOptions) error {
+	if o.timeout <= 0 {
+		return fmt.Errorf("--timeout %v: expected more", o.timeout)
+	}
 	if _, err := o.loader(ctx); err != nil {
 		return err
 	}
@@ -153,7 +160,7 @@ func (r *onnxReport) run(ctx context.Context, o onnxOptions) error {
 		return err
 	}
 	if len(found) == 0 {
-		return fmt.Errorf("there is no such case: a case is a folder with model.onnx and test_data_set_0")
+		return fmt.Errorf("there is no such case below %s: a case is a folder with model.onnx and test_data_set_0", cmp.Or(o.dir, "ONNX's own"))
 	}
 	cases := described(found)
 	r.byOperator, r.byType = map[string]*count{}, map[string]*count{}

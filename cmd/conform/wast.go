@@ -22,7 +22,7 @@ func wastCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "wast DIR",
 		Short: "Run every JSON suite below DIR, as wasm-tools json-from-wast writes them",
-		Args:  cobra.ExactArgs(1),
+		Args:  exactly(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if _, err := o.component(); err != nil {
 				return err
@@ -30,7 +30,13 @@ func wastCommand() *cobra.Command {
 			if _, err := o.features(); err != nil {
 				return err
 			}
-			r.expected = wast.Expected{}
+			if o.timeout <= 0 {
+				return fmt.Errorf("--timeout %v: expected more", o.timeout)
+			}
+			if err := checkFolder(args[0]); err != nil {
+				return err
+			}
+			r.dir, r.expected = args[0], wast.Expected{}
 			if expect != "" {
 				var err error
 				if r.expected, err = wast.LoadExpected(expect); err != nil {
@@ -54,6 +60,7 @@ func wastCommand() *cobra.Command {
 // report gathers what a run finds.
 type report struct {
 	out             io.Writer
+	dir             string
 	expected        wast.Expected
 	every, markdown bool
 
@@ -183,7 +190,7 @@ func (r *report) print(failures []failure) {
 // finish prints the tables and the last line.
 func (r *report) finish() error {
 	if r.files == 0 {
-		return fmt.Errorf("there is no JSON suite in this folder: wasm-tools json-from-wast writes them")
+		return fmt.Errorf("there is no JSON suite below %s: wasm-tools json-from-wast writes them", r.dir)
 	}
 	if r.markdown {
 		r.printMarkdown()

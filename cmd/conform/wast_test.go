@@ -95,6 +95,12 @@ func TestWast(t *testing.T) {
 			"0 passed, 0 failed, 1 skipped\n"},
 		{"a crash is the failure of its command", "crash.json", script(module("m.wasm"), returns("-1"), returns("-1")), "", true,
 			"FAIL crash.json:2 assert_return: CRASH: exit status 2: fatal error: stack overflow\n2 passed, 1 failed, 0 skipped\n"},
+		{"a file that is not there is no file that is refused", "a.json", script(`{"type":"assert_invalid","line":1,"filename":"gone.wasm","module_type":"binary","text":"?"}`), "", true,
+			"FAIL a.json:1 assert_invalid: open DIR/gone.wasm: no such file or directory\n0 passed, 1 failed, 0 skipped\n"},
+		{"a file elsewhere", "a.json", script(`{"type":"assert_invalid","line":1,"filename":"../m.wasm","module_type":"binary","text":"?"}`), "", true,
+			"FAIL a.json:1 assert_invalid: file \"../m.wasm\" is not beside the script\n0 passed, 1 failed, 0 skipped\n"},
+		{"binaries without a type, as wabt writes them", "a.json", script(`{"type":"module","line":1,"filename":"m.wasm"}`, returns("-1")), "", false,
+			"2 passed, 0 failed, 0 skipped\n"},
 		{"a script that is not JSON", "a.json", "{", "", true,
 			"FAIL a.json:0 load: DIR/a.json: unexpected end of JSON input\n0 passed, 1 failed, 0 skipped\n"},
 	}
@@ -125,6 +131,50 @@ func TestWast(t *testing.T) {
 			got := strings.ReplaceAll(before+lines[max(0, len(lines)-2)], dir, "DIR")
 			if got != c.want {
 				t.Errorf("printed\n%s\nexpected\n%s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestWrongUse(t *testing.T) {
+	empty := t.TempDir()
+	file := filepath.Join(empty, "readme.txt")
+	if err := os.WriteFile(file, []byte("nothing"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"bogus"}, `unknown command "bogus"`},
+		{[]string{"wast"}, "accepts 1 arg(s), received 0: see 'conform wast --help'"},
+		{[]string{"wast", "--bogus", empty}, "unknown flag: --bogus: see 'conform wast --help'"},
+		{[]string{"wast", "nothere"}, "nothere: no such file or directory"},
+		{[]string{"wast", file}, file + " is a file, expected a folder"},
+		{[]string{"wast", empty}, "there is no JSON suite below " + empty},
+		{[]string{"wast", "--engine", "jit", empty}, "expected compiler or interpreter"},
+		{[]string{"wast", "--timeout", "0s", empty}, "--timeout 0s: expected more"},
+		{[]string{"wast", "--expect", "nothere", empty}, "nothere: no such file or directory"},
+		{[]string{"onnx", empty}, `required flag(s) "backend" not set`},
+		{[]string{"onnx", "--backend", "tract", empty}, `--backend "tract" is not in this build: expected one of`},
+		{[]string{"onnx", "--backend", "echo", "nothere"}, "nothere: no such file or directory"},
+		{[]string{"onnx", "--backend", "echo", file}, file + " is a file, expected a folder"},
+		{[]string{"onnx", "--backend", "echo", empty}, "there is no such case below " + empty},
+		{[]string{"onnx", "--backend", "echo", "--via", "wire", empty}, "expected host or guest"},
+		{[]string{"onnx", "--backend", "echo", "--run", "(", empty}, "missing closing )"},
+		{[]string{"onnx", "--backend", "echo", "--timeout", "-1s", empty}, "--timeout -1s: expected more"},
+		{[]string{"bench", "--rounds", "0"}, "expected at least one round"},
+		{[]string{"bench", "--filter", "no such row"}, "matches no row"},
+	} {
+		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
+			var out bytes.Buffer
+			cmd := command()
+			cmd.SetOut(&out)
+			cmd.SetErr(&out)
+			cmd.SetArgs(test.args)
+			err := cmd.ExecuteContext(t.Context())
+			if err == nil || !strings.Contains(err.Error(), test.want) || out.Len() > 0 {
+				t.Errorf("error %v, expected %q; printed %s", err, test.want, &out)
 			}
 		})
 	}

@@ -41,6 +41,22 @@ func runSide(b *testing.B, s Side) {
 	}
 }
 
+// TestNamesThatOthersRelyOn holds the names of ratios that scripts look for.
+func TestNamesThatOthersRelyOn(t *testing.T) {
+	have := map[string]bool{}
+	for _, row := range Rows() {
+		have[row.Name] = true
+	}
+	for _, name := range []string{
+		"call.add", "call.string10", "call.echo10", "host.list1m", "instance.small", "instance.wasip2",
+		"nn.wit.one-node", "nn.witx.one-node", "nn.wit.image", "gorgonia.matmul512", "gorgonia.conv3x3", "gorgonia.squeezenet",
+	} {
+		if !have[name] {
+			t.Errorf("there is no row %s", name)
+		}
+	}
+}
+
 // TestRows runs every row for a moment: names are ratios' names, and both sides
 // do what they say.
 func TestRows(t *testing.T) {

@@ -194,15 +194,33 @@ func (r *Runner) command(ctx context.Context, s *Script, c *Command) error {
 // read returns the bytes that a command names.
 func read(s *Script, c *Command) ([]byte, error) {
 	name := c.Filename
-	if c.ModuleType != "binary" {
+	if c.ModuleType != "binary" && (c.ModuleType != "" || filepath.Ext(name) != ".wasm") { // older writers leave the type of binaries out
 		if name = c.Binary; name == "" {
 			return nil, skipf("module type %q: this host reads binaries only", c.ModuleType)
 		}
 	}
 	if !filepath.IsLocal(name) {
-		return nil, fmt.Errorf("file %q is not beside the script", name)
+		return nil, &unread{fmt.Errorf("file %q is not beside the script", name)}
 	}
-	return os.ReadFile(filepath.Join(s.Dir, name))
+	b, err := os.ReadFile(filepath.Join(s.Dir, name))
+	if err != nil {
+		return nil, &unread{err}
+	}
+	return b, nil
+}
+
+// unread is a file of a command that could not be read, which says nothing about what is
+// in it.
+type unread struct{ cause error }
+
+func (u *unread) Error() string { return u.cause.Error() }
+
+func (u *unread) Unwrap() error { return u.cause }
+
+// unfit says that an error is about the suite or this runner, and not about a module.
+func unfit(err error) bool {
+	_, missing := errors.AsType[*unread](err)
+	return missing || isSkip(err)
 }
 
 func (r *Runner) compile(ctx context.Context, s *Script, c *Command) (definition, error) {
@@ -375,7 +393,7 @@ func (r *Runner) assertRefused(ctx context.Context, s *Script, c *Command, right
 	case err == nil:
 		def.close(ctx)
 		return fmt.Errorf("it compiled, expected %q", c.Text)
-	case isSkip(err):
+	case unfit(err):
 		return err
 	case !right(err):
 		return fmt.Errorf("refused at another stage, expected %q: %w", c.Text, err)
