@@ -371,6 +371,9 @@ func (r *Registry) Find(full string) (Entry, error) {
 			return e, nil
 		}
 	}
+	if len(versions) == 1 && versions[0].Version == "" {
+		return Entry{}, backends.Errorf(backends.NotFound, "graph %q has no version %q: it has none, ask for %q", name, version, name)
+	}
 	return Entry{}, backends.Errorf(backends.NotFound, "graph %q has no version %q; it has %s", name, version, fullNames(versions))
 }
 

@@ -81,12 +81,12 @@ func compiles() bool {
 func describeCache(w io.Writer) {
 	root, err := pkgfetch.CacheRoot()
 	if err != nil {
-		fmt.Fprintf(w, "cache\tnone: %v; name a folder in %s\n", err, pkgfetch.CacheVariable)
+		fmt.Fprintf(w, "cache\tnone: %v\n", err)
 		return
 	}
 	state := ""
 	if err := writable(root); err != nil {
-		state = fmt.Sprintf("; it cannot be written: %v", err)
+		state = fmt.Sprintf("; it cannot be written: %v: name another folder in %s", err, pkgfetch.CacheVariable)
 	}
 	files, size := folderSize(root)
 	fmt.Fprintf(w, "cache\t%s, %d files, %s%s\n", root, files, megabytes(size), state)

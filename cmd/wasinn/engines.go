@@ -65,7 +65,11 @@ func (f *nnFlags) engines(a *app) (*backends.Set, error) {
 		return nil, err
 	}
 	notice := func(s backends.Skip) {
-		fmt.Fprintf(a.stderr, "wasinn: using %s, since %s cannot run here: %v\n", s.Chosen, s.Skipped, s.Reason)
+		why := s.Reason
+		if cause := hostCause(why); cause != nil {
+			why = cause
+		}
+		fmt.Fprintf(a.stderr, "wasinn: using %s, since %s cannot run here: %v\n", s.Chosen, s.Skipped, why)
 	}
 	return backends.NewSet(ort, pure).WithNotice(notice), nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -185,10 +186,22 @@ func (f *nnFlags) openModels(ctx context.Context, a *app, models []string) (*neu
 		} else if info.IsDir() {
 			return nil, nil, fmt.Errorf("%s is a directory, expected an .onnx file or the name of a model", m)
 		}
+		if err := checkONNX(m); err != nil {
+			return nil, nil, err
+		}
 		names[i] = f.nameFile(m)
 	}
 	n, err := f.openGraphs(ctx, a)
 	return n, names, err
+}
+
+// checkONNX says what a file is that is no ONNX model.
+func checkONNX(path string) error {
+	b, err := readFile(path, math.MaxInt32)
+	if err == nil && !backends.IsONNX(b) {
+		err = withCode(exitInvalid, fmt.Errorf("%s is no ONNX model: it is %s", path, kindOf(b)))
+	}
+	return err
 }
 
 // isPath tells a file from the name of a model, which has no slash.
@@ -307,6 +320,10 @@ func writeInfo(w io.Writer, rows []graphRow) error {
 func (a *app) completeModels(f *nnFlags) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 		files := []string{"onnx"}
+		for _, list := range []*[]string{&f.graphs, &f.wasmtimeGraphs, &f.wasmEdgeGraphs} {
+			slices.Sort(*list) // cobra parses the flags twice before it asks
+			*list = slices.Compact(*list)
+		}
 		n, err := f.openGraphs(cmd.Context(), a)
 		if err != nil {
 			return files, cobra.ShellCompDirectiveFilterFileExt
@@ -326,12 +343,30 @@ func (a *app) completeModels(f *nnFlags) cobra.CompletionFunc {
 	}
 }
 
-// explain adds what only the host may know to an error of wasi-nn.
+// explain adds what only the host may know to an error of wasi-nn about a model.
 func explain(name string, err error) error {
-	if e, ok := errors.AsType[*backends.Error](err); ok && e.Err != nil {
-		return fmt.Errorf("%s: %w: %w", name, err, e.Err)
+	if cause := hostCause(err); cause != nil && !strings.Contains(err.Error(), cause.Error()) {
+		err = fmt.Errorf("%w: %w", err, cause)
 	}
-	return fmt.Errorf("%s: %w", name, err)
+	err = fmt.Errorf("%s: %w", name, err)
+	if e, ok := errors.AsType[*backends.Error](err); ok && e.Code == backends.InvalidEncoding {
+		return withCode(exitInvalid, err)
+	}
+	return err
+}
+
+// hostCause is what is behind an error of wasi-nn, and the errors of wasi-nn that this may
+// wrap; nil when there is nothing.
+func hostCause(err error) error {
+	for {
+		e, ok := errors.AsType[*backends.Error](err)
+		if !ok {
+			return err
+		}
+		if err = e.Err; err == nil {
+			return nil
+		}
+	}
 }
 
 func writeJSON(w io.Writer, v any) error {

@@ -44,10 +44,12 @@ The exit status is 2 when the file is none of these, or is not valid.`,
 			if err != nil {
 				return err
 			}
-			if err := a.inspect(b, component.Stage(stage)); err != nil {
+			text, err := inspect(b, component.Stage(stage))
+			if err != nil {
 				return withCode(exitInvalid, fmt.Errorf("%s: %w", args[0], err))
 			}
-			return nil
+			_, err = io.WriteString(a.stdout, text)
+			return err
 		},
 	}
 	cmd.Flags().StringVar(&stage, "stage", string(component.StageWIT), "how far to take a component, by `NAME`: "+strings.Join(names, ", "))
@@ -55,29 +57,28 @@ The exit status is 2 when the file is none of these, or is not valid.`,
 	return cmd
 }
 
-func (a *app) inspect(b []byte, stage component.Stage) error {
+// inspect describes a file; the error says that it is not valid.
+func inspect(b []byte, stage component.Stage) (string, error) {
+	var text strings.Builder
 	switch {
 	case component.IsComponent(b):
-		text, err := component.Inspect(b, stage)
-		if err != nil {
-			return err
-		}
-		_, err = io.WriteString(a.stdout, text)
-		return err
+		return component.Inspect(b, stage)
 	case component.IsModule(b):
 		m, err := component.ParseModule(b)
 		if err != nil {
-			return err
+			return "", err
 		}
-		return writeModule(a.stdout, m)
+		err = writeModule(&text, m)
+		return text.String(), err
 	case backends.IsONNX(b):
 		m, err := readONNX(b)
 		if err != nil {
-			return err
+			return "", err
 		}
-		return m.write(a.stdout)
+		err = m.write(&text)
+		return text.String(), err
 	}
-	return errors.New("it is neither a component nor a core module nor an ONNX model: it is " + kindOf(b))
+	return "", errors.New("it is neither a component nor a core module nor an ONNX model: it is " + kindOf(b))
 }
 
 func writeModule(w io.Writer, m *component.Module) error {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -81,6 +82,9 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root := a.command()
 	root.SetArgs(append([]string{}, args...)) // nil would be the process's own
 	err := root.ExecuteContext(ctx)
+	if ctx.Err() != nil && codeOf(err) == exitUsage {
+		err = errInterrupted // whatever it was that ended early
+	}
 	if e, ok := errors.AsType[*exitError](err); err != nil && (!ok || e.err != nil) {
 		fmt.Fprintln(a.stderr, "wasinn:", err)
 	}
@@ -92,7 +96,11 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s has no command %q: see '%s --help'", cmd.CommandPath(), args[0], cmd.CommandPath())
+	near := ""
+	if cmd.SuggestionsMinimumDistance = 2; len(cmd.SuggestionsFor(args[0])) > 0 {
+		near = "; is it " + strings.Join(cmd.SuggestionsFor(args[0]), " or ") + "?"
+	}
+	return fmt.Errorf("%s has no command %q%s: see '%s --help'", cmd.CommandPath(), args[0], near, cmd.CommandPath())
 }
 
 func (a *app) command() *cobra.Command {
@@ -118,5 +126,27 @@ not installed, on its engine in pure Go.`,
 		return fmt.Errorf("%w: see '%s --help'", err, cmd.CommandPath())
 	})
 	root.AddCommand(a.runCommand(), a.serveCommand(), a.inspectCommand(), a.graphCommand(), a.setupCommand(), a.doctorCommand(), a.versionCommand())
+	strict(root)
 	return root
+}
+
+// strict has cobra's own commands refuse what they do not know, instead of printing help.
+func strict(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "help":
+			cmd.Run, cmd.RunE = nil, func(cmd *cobra.Command, args []string) error {
+				asked, rest, err := cmd.Root().Find(args)
+				if err != nil || len(rest) > 0 {
+					return noArgs(asked, args[len(args)-max(len(rest), 1):])
+				}
+				asked.InitDefaultHelpFlag()
+				return asked.Help()
+			}
+		case "completion":
+			cmd.Args, cmd.RunE = noArgs, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
+	}
 }

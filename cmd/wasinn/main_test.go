@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -45,7 +46,7 @@ func apart(t *testing.T) {
 func eachCommand(c *cobra.Command, path []string, f func(path []string)) {
 	f(path)
 	for _, sub := range c.Commands() {
-		if sub.IsAvailableCommand() {
+		if sub.IsAvailableCommand() && sub.Name() != "completion" { // cobra's own
 			eachCommand(sub, append(slices.Clone(path), sub.Name()), f)
 		}
 	}
@@ -98,6 +99,11 @@ func TestCompletion(t *testing.T) {
 		{"stages", []string{"inspect", "--stage", ""}, []string{"decode", "validate", "plan", "wit", ":4"}},
 		{"guests", []string{"run", ""}, []string{"wasm", ":8"}},
 		{"models", []string{"graph", "info", "--registry", models, ""}, []string{"a", "b@2.0", ":4"}},
+		{"models that begin so", []string{"graph", "bench", "--registry", models, "b"}, []string{"b@2.0", ":4"}},
+		{"models of a graph", []string{"graph", "diff", "--graph", "x=m.onnx", ""}, []string{"x", ":4"}},
+		{"files where no model is named", []string{"graph", "diff", ""}, []string{"onnx", ":8"}},
+		{"files where no model begins so", []string{"graph", "info", "--registry", models, "folder/"}, []string{"onnx", ":8"}},
+		{"folders of inputs", []string{"graph", "diff", "--inputs", ""}, []string{":16"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := command(t, append([]string{"__complete"}, test.args...)...)
@@ -124,6 +130,87 @@ func registry(t testing.TB, files ...string) string {
 	return dir
 }
 
+func TestHelpOfWhatIsNamed(t *testing.T) {
+	for _, path := range [][]string{nil, {"run"}, {"graph", "diff"}, {"help"}, {"completion", "bash"}} {
+		r := command(t, append([]string{"help"}, path...)...)
+		if flag := command(t, append(path, "--help")...); r != flag || r.code != 0 || r.stdout == "" {
+			t.Errorf("help %v: %+v, want %+v", path, r, flag)
+		}
+	}
+}
+
+func TestWritingThatFailsIsNoFaultOfTheFile(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer full.Close()
+	for _, args := range [][]string{{"inspect", "testdata/guests/values.wasm"}, {"inspect", "testdata/guests/program.wasm"}, {"version"}, {"doctor"}, {"graph", "ls", "--registry", models}} {
+		var stderr bytes.Buffer
+		a := &app{stdin: strings.NewReader(""), stdout: full, stderr: &stderr}
+		if code := a.run(t.Context(), args); code != exitUsage || !strings.Contains(stderr.String(), "no space left") {
+			t.Errorf("%v: code %d, %s", args, code, &stderr)
+		}
+	}
+}
+
+func TestWhatIsNoModel(t *testing.T) {
+	apart(t)
+	component := "testdata/guests/values.wasm"
+	broken := filepath.Join(t.TempDir(), "broken.onnx")
+	b, err := os.ReadFile(models + "/digits/model.onnx")
+	if err == nil {
+		err = os.WriteFile(broken, b[:len(b)/2], 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name string
+		args []string
+		code int
+		want string
+	}{
+		{"a component by its path", []string{"graph", "info", "./" + component}, exitInvalid, "is no ONNX model: it is a WebAssembly component"},
+		{"a component by a name", []string{"graph", "info", "--graph", "c=" + component, "c"}, exitInvalid, "are of no known format"},
+		{"a file cut in half", []string{"graph", "bench", broken}, exitInvalid, "is no ONNX model"},
+		{"a folder by a name", []string{"graph", "info", "--graph", "c=testdata", "c"}, exitUsage, "found a folder, want a regular file"},
+		{"a name with a slip", []string{"graph", "info", "--registry", models, "digts"}, exitUsage, "which has digits"},
+		{"a version where there is none", []string{"graph", "info", "--registry", models, "digits@2"}, exitUsage, `has no version "2": it has none, ask for "digits"`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := command(t, test.args...)
+			if r.code != test.code || !strings.Contains(r.stderr, test.want) || r.stdout != "" {
+				t.Errorf("%+v; want code %d and %q", r, test.code, test.want)
+			}
+			if half := len(r.stderr) / 2; strings.Count(r.stderr, r.stderr[half:half+20]) > 1 {
+				t.Errorf("it says a thing twice: %s", r.stderr)
+			}
+		})
+	}
+}
+
+func TestTheChoiceOfAnEngineSaysWhy(t *testing.T) {
+	apart(t)
+	r := command(t, "graph", "info", "--registry", models, "digits")
+	if r.code != 0 || !strings.Contains(r.stderr, "using gorgonia, since onnxruntime cannot run here: no ONNX Runtime library at") {
+		t.Errorf("%+v", r)
+	}
+	r = command(t, "graph", "info", "--backend", "onnxruntime", "--registry", models, "digits")
+	if r.code != exitUsage || !strings.Contains(r.stderr, "no ONNX Runtime library at") {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestInterruptsAreToldApart(t *testing.T) {
+	ctx, stop := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer stop()
+	r := commandContext(t, ctx, "graph", "bench", "--backend", "gorgonia", "-n", "1000000000", models+"/digits/model.onnx")
+	if r.code != exitInterrupt || r.stderr != "wasinn: interrupted\n" {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestUsageErrors(t *testing.T) {
 	apart(t)
 	guest := "testdata/guests/program.wasm"
@@ -134,6 +221,10 @@ func TestUsageErrors(t *testing.T) {
 		want string // in what is written to stderr
 	}{
 		{"a command that is not there", []string{"bogus"}, `wasinn has no command "bogus"`},
+		{"a command that is misspelt", []string{"rum"}, `wasinn has no command "rum"; is it run?: see 'wasinn --help'`},
+		{"help on what is not there", []string{"help", "bogus"}, `wasinn has no command "bogus"`},
+		{"help on what is not below a command", []string{"help", "graph", "bogus"}, `wasinn graph has no command "bogus"`},
+		{"a shell that is not known", []string{"completion", "tcsh"}, `wasinn completion has no command "tcsh"`},
 		{"a flag that is not there", []string{"run", "--bogus", guest}, "unknown flag: --bogus: see 'wasinn run --help'"},
 		{"no guest", []string{"run"}, "which guest?"},
 		{"a guest that is not there", []string{"run", "nothere.wasm"}, "nothere.wasm: no such file"},

@@ -62,7 +62,8 @@ func locate(ctx context.Context, c Client) command {
 func (s Source) arguments(dest, scratch string) []string {
 	if s.Client == NPM {
 		return []string{"pack", s.Name + "@" + s.Version, "--pack-destination", dest,
-			"--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel", "error", "--cache", scratch}
+			"--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel", "error", "--cache", scratch,
+			"--fetch-retries", "1", "--fetch-retry-mintimeout", "2000"} // where there is no network, npm would wait for more than a minute
 	}
 	args := []string{"download", "--no-deps", "--only-binary", ":all:", "--no-cache-dir",
 		"--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--dest", dest}

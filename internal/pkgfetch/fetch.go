@@ -137,6 +137,9 @@ func (f Fetcher) fromSources(ctx context.Context, root string, p Package) (Resul
 			}
 			continue
 		}
+		if err := os.MkdirAll(filepath.Join(root, p.Name), 0o755); err != nil { // no source would help
+			return Result{}, fmt.Errorf("%s: the cache folder cannot be written: %w: name another in %s", p.Name, withSpace(err), CacheVariable)
+		}
 		r, err := f.fromSource(ctx, root, p, s, client)
 		if err == nil {
 			return r, nil
@@ -160,9 +163,6 @@ func (f Fetcher) fromSources(ctx context.Context, root string, p Package) (Resul
 func (f Fetcher) fromSource(ctx context.Context, root string, p Package, s Source, client command) (_ Result, err error) {
 	defer func() { err = withSpace(err) }()
 	home := filepath.Join(root, p.Name)
-	if err := os.MkdirAll(home, 0o755); err != nil {
-		return Result{}, err
-	}
 	folder := s.folder(p.Version)
 	at := Progress{Package: p.Name, Source: s.String()}
 	f.report(at.in(Waiting, 0, 0))

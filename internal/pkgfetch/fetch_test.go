@@ -388,8 +388,8 @@ func TestFullOrForbiddenCache(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := Fetcher{Root: file}.Fetch(t.Context(), both())
-	if path := new(os.PathError); !errors.As(err, &path) {
-		t.Errorf("error is %v, want the path's", err)
+	if path := new(os.PathError); !errors.As(err, &path) || !strings.Contains(err.Error(), "name another in "+CacheVariable) || strings.Contains(err.Error(), "\n") {
+		t.Errorf("error is %v, want the path's, once, and what to do", err)
 	}
 }
 
