@@ -33,6 +33,7 @@ test: runtime ## run every test; with CI set, nothing may be skipped and fuzzers
 check: ## the whole pre-flight: format, vet, staticcheck, generated code, tidy, cross-builds
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "check: run gofmt -w on these"; exit 1; }
 	$(GO) vet ./...
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) vet ./backends/gorgonia/...
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) test ./internal/archtest
 	$(MAKE) --no-print-directory generate
@@ -47,6 +48,17 @@ check: ## the whole pre-flight: format, vet, staticcheck, generated code, tidy, 
 generate: ## write gen/ from the texts under wit/, and the assembly from its generators
 	$(GO) run ./cmd/witgen
 	$(GO) generate ./backends/gorgonia/...
+
+QEMU ?= qemu-aarch64-static
+.PHONY: arm64
+arm64: ## run the tests of arm64's kernels (QEMU=qemu-aarch64-static, from Debian's qemu-user-static)
+	@if ! command -v $(QEMU) >/dev/null; then \
+	  echo "arm64: left out, since there is no $(QEMU) on the PATH"; \
+	else \
+	  export CGO_ENABLED=0 GOOS=linux GOARCH=arm64; cd backends/gorgonia/internal; set -e; \
+	  $(GO) test -exec $(QEMU) ./vec ./conv ./gemm; \
+	  echo "and without the dot product:"; QEMU_CPU=cortex-a53 $(GO) test -exec $(QEMU) -run Int ./gemm; \
+	fi
 
 .PHONY: bench
 bench: runtime ## measure calls, instances and computes (BENCH=regexp), each beside its floor

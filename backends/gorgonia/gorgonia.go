@@ -3,9 +3,9 @@
 //
 // A model becomes Gorgonia expression graphs (https://gorgonia.org) whose nodes are
 // this package's own operators on its own kernels, compiled once for each combination
-// of input shapes and kept; see package internal/program. On amd64 the kernels are
-// assembly for AVX2 and AVX-512, chosen when the program runs, and elsewhere, or built
-// with the tag purego, plain Go.
+// of input shapes and kept; see package internal/program. The kernels are assembly, on
+// amd64 for AVX2 and AVX-512, chosen when the program runs, and on arm64 for NEON;
+// elsewhere, or built with the tag purego, they are plain Go.
 //
 // # What a run costs
 //

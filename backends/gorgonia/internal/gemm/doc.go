@@ -31,13 +31,14 @@
 //
 // Integers have kernels for AVX-512 VNNI, which multiply unsigned by signed bytes and
 // correct for zero points afterwards, and for AVX2, which multiply int16 less their
-// zero points. Both are exact.
+// zero points. On arm64 the one is for the dot product of signed bytes, where the
+// processor has it, and the other for NEON. All are exact.
 //
 // The assembly is written by the program in the folder asm; change that and run go
 // generate. With the build tag purego, and on processors without AVX2 or NEON, a
 // kernel in plain Go is used. On another machine, the kernels for arm64 are tested by
 //
-//	GOARCH=arm64 CGO_ENABLED=0 go test -exec qemu-aarch64 .
+//	GOARCH=arm64 CGO_ENABLED=0 go test -exec qemu-aarch64-static .
 package gemm
 
 //go:generate go run -C asm . -out ../tile_amd64.s

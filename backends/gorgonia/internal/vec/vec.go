@@ -7,9 +7,9 @@
 // out of range does. dst may be one of the sources, beginning at the same element;
 // any other overlap gives results that depend on the machine. Nothing allocates.
 //
-// On amd64 the work is done by assembly for AVX2 or AVX-512, written by the
-// generator under asm/ and picked when the program starts; elsewhere, and under
-// the build tag purego, by plain Go. The two agree to a few units in the last
+// On amd64 the work is done by assembly for AVX2 or AVX-512, picked when the program
+// starts, and on arm64 for NEON, all written by the generator under asm/; elsewhere,
+// and under the build tag purego, by plain Go. The two agree to a few units in the last
 // place (the tests say how many), not to the bit, and neither do sums, which are
 // added in different orders.
 //
