@@ -111,7 +111,67 @@ func fuzzCases() []fuzzCase {
 		fuzzCaseOf(Enum[uint8]("a", "b", "c")), fuzzCaseOf(Flags[uint8]("a", "b", "c")), fuzzCaseOf(Flags[uint16](numbered(16)...)), fuzzCaseOf(Flags[uint32](numbered(32)...)),
 		fuzzCaseOf(ResultOf(None, Enum[uint16]("a", "b"))), fuzzCaseOf(OptionOf(OptionOf(U8))), fuzzCaseOf(List(OptionOf(List(U32)))),
 		fuzzCaseOf(Tuple3Of(OwnOf(fuzzResource), BorrowOf(fuzzResource), OptionOf(OwnOf(fuzzResource)))), fuzzCaseOf(List(OwnOf(fuzzResource))),
+		fuzzCaseOf(List(S16)), fuzzCaseOf(List(S32)), fuzzCaseOf(List(U32)), fuzzCaseOf(List(U64)), fuzzCaseOf(List(F32)), fuzzCaseOf(List(F64)), fuzzCaseOf(List(List(U16))), fuzzCaseOf(List(List(String))),
+		fuzzCaseOf(List(OptionOf(Tuple2Of(String, U16)))), fuzzCaseOf(List(ResultOf(U64, U8))), fuzzCaseOf(List(Enum[uint16](numbered(257)...))), fuzzCaseOf(List(Tuple2Of(U16, U8))),
+		fuzzCaseOf(List(Flags[uint16](numbered(9)...))), fuzzCaseOf(List(Flags[uint32](numbered(17)...))), fuzzCaseOf(List(Flags[uint32](numbered(32)...))),
+		fuzzCaseOf(Map(U8, U16)), fuzzCaseOf(Map(String, Bytes)), fuzzCaseOf(FixedList(FixedList(U16, 2), 3)), fuzzCaseOf(FixedList(String, 2)), fuzzCaseOf(FixedList(U32, 17)), fuzzCaseOf(List(FixedList(U32, 2))),
+		fuzzCaseOf(Tuple1Of(U8)), fuzzCaseOf(Tuple2Of(Tuple2Of(U16, U8), U8)), fuzzCaseOf(Tuple5Of(F32, F64, S8, Char, Bool)),
+		fuzzCaseOf(Tuple8Of(String, String, String, String, String, String, String, String)), fuzzCaseOf(Tuple9Of(String, String, String, String, String, String, String, String, String)),
+		fuzzCaseOf(Enum[uint8](numbered(1)...)), fuzzCaseOf(Enum[uint8](numbered(3)...)), fuzzCaseOf(Enum[uint8](numbered(256)...)), fuzzCaseOf(Enum[uint16](numbered(257)...)),
+		fuzzCaseOf(Flags[uint8](numbered(1)...)), fuzzCaseOf(Flags[uint8](numbered(8)...)), fuzzCaseOf(Flags[uint16](numbered(9)...)), fuzzCaseOf(Flags[uint32](numbered(17)...)),
+		fuzzCaseOf(OptionOf(U8)), fuzzCaseOf(OptionOf(F32)), fuzzCaseOf(OptionOf(String)), fuzzCaseOf(OptionOf(OptionOf(U64))), fuzzCaseOf(OptionOf(List(Char))),
+		fuzzCaseOf(ResultOf(None, None)), fuzzCaseOf(ResultOf(U8, None)), fuzzCaseOf(ResultOf(None, U32)), fuzzCaseOf(ResultOf(F64, U32)), fuzzCaseOf(ResultOf(F64, F32)),
+		fuzzCaseOf(ResultOf(String, Enum[uint8](numbered(3)...))), fuzzCaseOf(ResultOf(ResultOf(U8, F32), List(S64))),
+		fuzzCaseOf(joined(U32, F32)), fuzzCaseOf(joined(F32, U64)), fuzzCaseOf(joined(F64, U32)), fuzzCaseOf(joined(F64, U64)), fuzzCaseOf(joined(F32, F64)),
+		fuzzCaseOf(joined(String, U8)), fuzzCaseOf(joined(U64, String)), fuzzCaseOf(List(joined(F32, String))),
+		fuzzCaseOf(joined(Tuple3Of(F32, U8, F64), Tuple2Of(U64, F32))),
+		fuzzCaseOf(xyzCodec()), fuzzCaseOf(List(xyzCodec())), fuzzCaseOf(gapsCodec()), fuzzCaseOf(List(gapsCodec())),
 	}
+}
+
+// either is one of two values.
+type either[A, B any] struct {
+	tag uint32
+	a   A
+	b   B
+}
+
+// joined is a variant of two cases, c0 and c1, whose core values are joined.
+func joined[A, B any](a Codec[A], b Codec[B]) Codec[either[A, B]] {
+	return Variant(func(e either[A, B]) uint32 { return e.tag },
+		CaseOf("c0", a, func(v A) either[A, B] { return either[A, B]{a: v} }, func(e either[A, B]) A { return e.a }),
+		CaseOf("c1", b, func(v B) either[A, B] { return either[A, B]{tag: 1, b: v} }, func(e either[A, B]) B { return e.b }),
+	)
+}
+
+type xyz struct {
+	X uint8
+	Y uint16
+	Z uint32
+}
+
+func xyzCodec() Codec[xyz] {
+	return Record(
+		FieldOf("x", U8, func(r *xyz) *uint8 { return &r.X }),
+		FieldOf("y", U16, func(r *xyz) *uint16 { return &r.Y }),
+		FieldOf("z", U32, func(r *xyz) *uint32 { return &r.Z }),
+	)
+}
+
+type gaps struct {
+	A uint8
+	B uint64
+	C uint8
+	D float32
+}
+
+func gapsCodec() Codec[gaps] {
+	return Record(
+		FieldOf("a", U8, func(r *gaps) *uint8 { return &r.A }),
+		FieldOf("b", U64, func(r *gaps) *uint64 { return &r.B }),
+		FieldOf("c", U8, func(r *gaps) *uint8 { return &r.C }),
+		FieldOf("d", F32, func(r *gaps) *float32 { return &r.D }),
+	)
 }
 
 // coreStack reads 16 core values from b, small ones more often than large.
