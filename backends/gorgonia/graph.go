@@ -237,6 +237,7 @@ func (e *execution) give(i int, v tensor.Value) {
 
 // compute runs the program for the inputs that are given.
 func (e *execution) compute(ctx context.Context) ([]tensor.Value, error) {
+	e.run.Begin()
 	defer e.run.End()
 	p, err := e.compiled()
 	if err != nil {

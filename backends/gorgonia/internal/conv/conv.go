@@ -92,8 +92,15 @@ func prepare(kern *kernel, spec Spec, weights, bias []float32) (*Conv, error) {
 	return c, nil
 }
 
-// tiles is the number of tiles of rows that a group's weights are cut in.
-func (c *Conv) tiles() int { return (c.outC + c.kern.rows - 1) / c.kern.rows }
+// tiles is the number of tiles of rows that a group's weights are cut in: even, where
+// that leaves them high enough, so that two threads have as much to do.
+func (c *Conv) tiles() int {
+	n := (c.outC + c.kern.rows - 1) / c.kern.rows
+	if n > 1 && n%2 == 1 && c.outC/(n+1) > c.kern.rows/2 {
+		n++
+	}
+	return n
+}
 
 // tile returns the first channel, within its group, and the height of tile t.
 // Heights differ by one at most.

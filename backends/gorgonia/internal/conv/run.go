@@ -40,6 +40,12 @@ func (s *scratch) grow(n int) []float32 {
 	return s.buf[:n]
 }
 
+// release makes s free for another run.
+func (s *scratch) release() {
+	s.finish = finishing{}
+	scratches.Put(s)
+}
+
 // start cuts the work in tasks and has them done.
 func (r *run) start(p *pool.Pool, batch int) {
 	c, pl := r.conv, r.plan
@@ -53,17 +59,22 @@ func (r *run) start(p *pool.Pool, batch int) {
 		return
 	}
 	blocks := batch * c.groups * pl.out[0] * pl.rowBlocks * pl.colBlocks
-	r.units, r.parts = c.tiles(), 1
+	units := c.tiles()
 	if pl.across {
-		r.units = c.vectors()
+		units = c.vectors()
 	}
-	if threads := p.Threads(); threads > 1 {
-		r.parts = min(r.units, (2*threads+blocks-1)/blocks)
+	r.units, r.parts = units, 1
+	if threads := p.Threads(); threads > 1 && blocks < enoughBlocks*threads {
+		r.parts = units
 	}
 	tasks := blocks * r.parts
 	perTask := (len(r.dst)/tasks + 1) * c.steps
 	p.Run(tasks, grainOps/max(perTask, 1), r)
 }
+
+// enoughBlocks is how many blocks for each thread are shared out evenly enough without
+// cutting them in parts.
+const enoughBlocks = 16
 
 // grainOps is the least number of multiplications for which a thread is asked to help.
 const grainOps = 1 << 17
@@ -98,9 +109,26 @@ func (r *run) block(i int) block {
 // Do computes tasks lo to hi.
 func (r *run) Do(lo, hi int) {
 	s := scratches.Get().(*scratch)
+	r.tasks(s, lo, hi, -1)
+	s.release()
+}
+
+// Work is Do for the ranges of one thread, which may be parts of one block: what that
+// sees of the input is gathered once.
+func (r *run) Work(seat *pool.Seat) {
+	s := scratches.Get().(*scratch)
+	gathered := -1
+	for lo, hi, ok := seat.Next(); ok; lo, hi, ok = seat.Next() {
+		gathered = r.tasks(s, lo, hi, gathered)
+	}
+	s.release()
+}
+
+// tasks computes tasks lo to hi, and returns the block whose planes are in s; before, it
+// is that of gathered.
+func (r *run) tasks(s *scratch, lo, hi, gathered int) int {
 	buf := s.grow(r.plan.scratch)
 	planes, sums := buf[:r.plan.planeElements], buf[r.plan.planeElements:]
-	gathered := -1
 	for i := lo; i < hi; i++ {
 		b := r.block(i)
 		if i/r.parts != gathered {
@@ -117,8 +145,7 @@ func (r *run) Do(lo, hi int) {
 			}
 		}
 	}
-	s.finish = finishing{}
-	scratches.Put(s)
+	return gathered
 }
 
 // gather copies what block b sees of the input to planes.

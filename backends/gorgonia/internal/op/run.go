@@ -21,6 +21,7 @@ type Run struct {
 	// Depth counts the graphs around the one that runs.
 	Depth int
 
+	begun   bool
 	stop    *atomic.Bool
 	budget  *Budget
 	used    int64      // bytes of the budget, besides scratch
@@ -38,8 +39,18 @@ func NewRun(threads *pool.Pool, budget *Budget, stop *atomic.Bool) *Run {
 	return &Run{Threads: threads.WithStop(stop), budget: budget, stop: stop}
 }
 
+// Begin readies the threads for loops that follow each other closely, until End.
+func (r *Run) Begin() {
+	r.begun = true
+	r.Threads.Begin()
+}
+
 // End gives back what the run took, but for its scratch. It may be used again.
 func (r *Run) End() {
+	if r.begun {
+		r.begun = false
+		r.Threads.End()
+	}
 	r.Give(r.used)
 	r.Depth = 0
 	r.Reset()

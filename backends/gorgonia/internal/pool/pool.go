@@ -1,10 +1,14 @@
 // Package pool runs the loops of numeric kernels on several threads.
 //
 // A Pool belongs to one engine and is shared by all its computations. Its
-// workers are goroutines that sleep on a channel between loops: an idle pool
-// costs nothing but their stacks. Loops are cut in chunks which the calling
-// goroutine and any free worker take from one atomic counter, so a slow or late
-// worker never holds up chunks that nobody has begun.
+// workers are goroutines that sleep on a channel: an idle pool costs nothing but
+// their stacks. While a computation runs ([Pool.Begin]) they look for its next loop for
+// a moment before they sleep, since waking one takes longer than many loops do.
+//
+// Loops are cut in chunks, and each thread has a part of them that is the same from
+// loop to loop, so that what it wrote in one is in its cache in the next. One that is
+// done with its own takes from the others', so a slow or late worker never holds up
+// chunks that nobody has begun.
 //
 //	p := pool.New(4)
 //	defer p.Close()
@@ -19,6 +23,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // stoppableChunks is chunksPerThread of loops that can be stopped, which look whether
@@ -35,7 +40,9 @@ const chunksPerThread = 4
 type Pool struct {
 	threads int
 	closed  atomic.Bool
-	tokens  chan *loop // invitations to help with a loop; nil tells a worker to end
+	patient bool         // whether there is a processor for each thread
+	begun   atomic.Int32 // computations between Begin and End
+	tokens  chan *loop   // invitations to help with a loop; nil tells a worker to end
 	start   sync.Once
 	workers int // set by start
 
@@ -50,19 +57,47 @@ func New(n int) *Pool {
 	if n < 1 {
 		n = runtime.GOMAXPROCS(0)
 	}
-	return &Pool{threads: n, tokens: make(chan *loop, 4*n)}
+	return &Pool{threads: n, patient: n <= runtime.GOMAXPROCS(0), tokens: make(chan *loop, 4*n)}
 }
 
 // WithStop returns a Pool with the threads of p whose loops leave out what they have
 // not begun once stop is set. It is closed by closing p.
 func (p *Pool) WithStop(stop *atomic.Bool) *Pool {
-	if p == nil {
+	if p = p.own(); p == nil {
 		p = single
 	}
-	if p.root != nil {
-		p = p.root
-	}
 	return &Pool{root: p, stop: stop}
+}
+
+// Begin says that a computation begins, whose loops follow each other closely. Until
+// End, workers and callers that wait look for work for a moment before they sleep, unless
+// so many computations run that their callers alone keep all threads busy, or there are
+// more threads than processors.
+func (p *Pool) Begin() {
+	if p = p.own(); p != nil {
+		p.begun.Add(1)
+	}
+}
+
+// End ends what Begin began.
+func (p *Pool) End() {
+	if p = p.own(); p != nil {
+		p.begun.Add(-1)
+	}
+}
+
+// own is the pool whose threads p uses.
+func (p *Pool) own() *Pool {
+	if p != nil && p.root != nil {
+		return p.root
+	}
+	return p
+}
+
+// lingers says whether it is worth to wait awake.
+func (p *Pool) lingers() bool {
+	n := int(p.begun.Load())
+	return p.patient && n > 0 && n < p.threads && !p.closed.Load()
 }
 
 // single is the pool of loops that run inline.
@@ -70,10 +105,7 @@ var single = New(1)
 
 // Threads says how many threads one loop may use, at least 1.
 func (p *Pool) Threads() int {
-	if p != nil && p.root != nil {
-		p = p.root
-	}
-	if p == nil || p.closed.Load() {
+	if p = p.own(); p == nil || p.closed.Load() {
 		return 1
 	}
 	return p.threads
@@ -97,6 +129,15 @@ type Body interface {
 	Do(lo, hi int)
 }
 
+// Worker is a Body that keeps something from one range to the next, such as what it
+// has packed for both.
+type Worker interface {
+	Body
+	// Work does what Do does, for each range that s gives. It is called once for each
+	// thread that takes part; ranges of one thread mostly follow each other.
+	Work(s *Seat)
+}
+
 type bodyFunc func(lo, hi int)
 
 func (f bodyFunc) Do(lo, hi int) { f(lo, hi) }
@@ -117,21 +158,28 @@ func (p *Pool) Run(n, grain int, body Body) {
 	if n <= 0 {
 		return
 	}
-	threads, per, stop, root := p.Threads(), chunksPerThread, (*atomic.Bool)(nil), p
+	threads, per, stop, root := p.Threads(), chunksPerThread, (*atomic.Bool)(nil), p.own()
 	if p != nil && p.stop != nil {
-		per, stop, root = stoppableChunks, p.stop, p.root
+		per, stop = stoppableChunks, p.stop
 	}
 	size := max(grain, 1, (n-1)/(threads*per)+1)
-	if threads == 1 || n <= size {
+	worker, ok := body.(Worker)
+	if n <= size {
+		threads = 1
+	}
+	if threads == 1 && (!ok || stop == nil) {
 		inline(n, size, body, stop)
 		return
 	}
-	root.start.Do(root.startWorkers)
-	l := newLoop(n, size, body)
-	l.stop = stop
-	root.invite(l, min(threads, int(l.chunks))-1)
-	l.run()
-	failure, failed := l.wait()
+	l := newLoop(n, size, threads, body)
+	l.worker, l.stop = worker, stop
+	helpers := min(threads, l.chunks) - 1
+	if helpers > 0 {
+		root.start.Do(root.startWorkers)
+		root.invite(l, helpers)
+	}
+	l.run(0)
+	failure, failed := l.wait(root)
 	l.release()
 	if failed {
 		panic(failure)
@@ -151,8 +199,8 @@ func inline(n, size int, body Body, stop *atomic.Bool) {
 
 func (p *Pool) startWorkers() {
 	p.workers = p.threads - 1
-	for range p.workers {
-		go p.worker()
+	for i := range p.workers {
+		go p.worker(i + 1)
 	}
 }
 
@@ -171,19 +219,55 @@ func (p *Pool) invite(l *loop, helpers int) {
 	}
 }
 
-func (p *Pool) worker() {
+// worker helps with loops, at the same seat of each.
+func (p *Pool) worker(seat int) {
 	// A body may end its goroutine with runtime.Goexit; the pool keeps its size.
 	ended := false
 	defer func() {
 		if !ended {
-			go p.worker()
+			go p.worker(seat)
 		}
 	}()
-	for l := range p.tokens {
+	for {
+		l, ok := await(p, p.tokens)
+		if !ok {
+			l = <-p.tokens
+		}
 		if l == nil {
 			ended = true
 			return
 		}
-		l.help()
+		l.help(seat)
+	}
+}
+
+// linger is how long one waits awake for what comes soon: longer than an operator that
+// has work for one thread alone, and not much more than falling asleep and waking would
+// cost.
+const linger = 200 * time.Microsecond
+
+// await receives from a channel for as long as it is worth to wait awake.
+func await[T any](p *Pool, from <-chan T) (v T, ok bool) {
+	const polls, pause = 64, 16
+	var deadline time.Time
+	for {
+		for range polls {
+			select {
+			case v = <-from:
+				return v, true
+			default:
+			}
+			for range pause { // leaves the channel's line to the sender
+			}
+		}
+		if !p.lingers() {
+			return v, false
+		}
+		switch now := time.Now(); {
+		case deadline.IsZero():
+			deadline = now.Add(linger)
+		case now.After(deadline):
+			return v, false
+		}
 	}
 }
