@@ -81,7 +81,7 @@ func prepare(kern *kernel, spec Spec, weights, bias []float32) (*Conv, error) {
 	c.steps = c.inC * c.taps
 	c.low, c.high = spec.Activation.limits()
 	if c.inC == 1 && c.groups > 1 {
-		c.depthwise = kern.depthwiseKernels(&win)
+		c.depthwise = forWindow(kern.depthwise, &win)
 	}
 	if c.depthwise != nil {
 		c.packDepthwise(weights)

@@ -26,16 +26,25 @@ type depthwiseArgs struct {
 	strips        int // of as many columns as a vector has lanes
 
 	bias, low, high float32
+	nan             uint32 // set by kernels that take the largest, where one was seen
 }
 
-// depthwiseKernels are those of a machine for one size and stride, or nil.
-func (k *kernel) depthwiseKernels(w *window) *[depthwiseRows]depthwiseFunc {
+// depthwiseTables are those of kernels for one shape of input.
+type depthwiseTables struct {
+	masks     []byte
+	inputRows []int
+	strips    int // of columns
+	pitch     int // from one row of input to the next, in elements
+}
+
+// forWindow picks, of kernels by size and stride, those for a window, or nil.
+func forWindow(kernels map[[2]int]*[depthwiseRows]depthwiseFunc, w *window) *[depthwiseRows]depthwiseFunc {
 	plain := w.kernel[0] == 1 && w.stride[0] == 1 && w.begin[0] == 0 && w.end[0] == 0
 	square := w.kernel[1] == w.kernel[2] && w.stride[1] == w.stride[2] && w.dilation[1] == 1 && w.dilation[2] == 1
 	if !plain || !square {
 		return nil
 	}
-	return k.depthwise[[2]int{w.kernel[1], w.stride[1]}]
+	return kernels[[2]int{w.kernel[1], w.stride[1]}]
 }
 
 // packDepthwise puts the weights in the order in which kernels read them: as they
@@ -53,46 +62,45 @@ func (c *Conv) packDepthwise(weights []float32) {
 	}
 }
 
-// layOutDepthwise makes the tables that kernels read.
+// lay makes the tables for kernels of so many lanes.
 //
 // One has the masks of each strip of columns: for each vector that is loaded of a row
 // of input, the lanes that are in the input, and last those that are in the output; for
 // kernels of four lanes it has what addStrip says. The other has the rows of input that
 // each block of rows of output meets: their offsets in bytes plus 1, or 0 for padding.
 // The last block may have fewer rows.
-func (p *plan) layOutDepthwise(c *Conv) {
-	w, lanes := &c.win, c.kern.lanes
-	p.strips = (p.out[2] + lanes - 1) / lanes
-	p.pitch = p.in[2]
-	if lanes == 4 && p.pitch < leastPitch {
-		p.pitch = leastPitch
-		p.scratch = p.in[1] * p.pitch
+func (t *depthwiseTables) lay(w *window, lanes int, in, out [3]int) {
+	t.strips = (out[2] + lanes - 1) / lanes
+	t.masks, t.inputRows = t.masks[:0], t.inputRows[:0]
+	t.pitch = in[2]
+	if lanes == 4 {
+		t.pitch = max(t.pitch, leastPitch)
 	}
 	record := 16
 	if lanes == 8 {
 		record = 256
 	}
-	for s := range p.strips {
+	for s := range t.strips {
 		first := s * lanes
 		vectors := vectorsOfRow(lanes, w.kernel[2], w.stride[2])
 		if lanes == 4 {
-			p.addStrip(vectors, first*w.stride[2]-w.begin[2], p.out[2]-first)
+			t.addStrip(vectors, first*w.stride[2]-w.begin[2], in[2], out[2]-first)
 			continue
 		}
 		for _, at := range vectors {
-			p.addMask(lanes, first*w.stride[2]-w.begin[2]+at, p.in[2])
+			t.addMask(lanes, first*w.stride[2]-w.begin[2]+at, in[2])
 		}
-		p.addMask(lanes, first, p.out[2])
-		p.masks = append(p.masks, make([]byte, (s+1)*record-len(p.masks))...)
+		t.addMask(lanes, first, out[2])
+		t.masks = append(t.masks, make([]byte, (s+1)*record-len(t.masks))...)
 	}
-	for oh := 0; oh < p.out[1]; oh += depthwiseRows {
-		rows := min(depthwiseRows, p.out[1]-oh)
+	for oh := 0; oh < out[1]; oh += depthwiseRows {
+		rows := min(depthwiseRows, out[1]-oh)
 		for i := range (rows-1)*w.stride[1] + w.kernel[1] {
 			ih := oh*w.stride[1] - w.begin[1] + i
-			if ih >= 0 && ih < p.in[1] {
-				p.inputRows = append(p.inputRows, 4*ih*p.pitch+1)
+			if ih >= 0 && ih < in[1] {
+				t.inputRows = append(t.inputRows, 4*ih*t.pitch+1)
 			} else {
-				p.inputRows = append(p.inputRows, 0)
+				t.inputRows = append(t.inputRows, 0)
 			}
 		}
 	}
@@ -105,30 +113,30 @@ func vectorsOfRow(lanes, size, stride int) []int {
 	case stride == 1:
 		return []int{0, 1, 2, 3, 4}[:size]
 	case lanes == 16:
-		return []int{0, 16, 32}
+		return []int{0, 16, 32}[:min(size, 3)]
 	case lanes == 4:
 		return []int{0, 4, 8}
 	}
-	return []int{0, 8, 2, 10, 4, 12}[:size+1]
+	return []int{0, 8, 2, 10, 4, 12}[:(size+1)/2*2]
 }
 
 // addMask appends the mask of lanes whose column, from first on, is from 0 to n-1: a
 // bit for each of 16 lanes, or a word of ones for each of 8.
-func (p *plan) addMask(lanes, first, n int) {
+func (t *depthwiseTables) addMask(lanes, first, n int) {
 	bits := uint16(0)
 	for i := range lanes {
 		in := first+i >= 0 && first+i < n
 		switch {
 		case lanes == 8 && in:
-			p.masks = append(p.masks, math.MaxUint8, math.MaxUint8, math.MaxUint8, math.MaxUint8)
+			t.masks = append(t.masks, math.MaxUint8, math.MaxUint8, math.MaxUint8, math.MaxUint8)
 		case lanes == 8:
-			p.masks = append(p.masks, 0, 0, 0, 0)
+			t.masks = append(t.masks, 0, 0, 0, 0)
 		case in:
 			bits |= 1 << i
 		}
 	}
 	if lanes == 16 {
-		p.masks = append(p.masks, byte(bits), byte(bits>>8))
+		t.masks = append(t.masks, byte(bits), byte(bits>>8))
 	}
 }
 
@@ -140,7 +148,7 @@ func (d *depthwise) Do(lo, hi int) {
 	c, p := d.conv, d.plan
 	s := scratches.Get().(*scratch)
 	a := &s.depthwise
-	*a = depthwiseArgs{masks: unsafe.Pointer(unsafe.SliceData(p.masks)), strips: p.strips, low: c.low, high: c.high}
+	*a = depthwiseArgs{masks: unsafe.Pointer(unsafe.SliceData(p.tables.masks)), strips: p.tables.strips, low: c.low, high: c.high}
 	perChannel := len(c.weights) / c.spec.OutChannels
 	size, inSize := p.out[1]*p.out[2], p.in[1]*p.in[2]
 	for i := lo; i < hi; i++ {
@@ -153,10 +161,10 @@ func (d *depthwise) Do(lo, hi int) {
 		if d.res != nil {
 			res = d.res[i*size:][:size]
 		}
-		if p.pitch > p.in[2] {
+		if p.tables.pitch > p.in[2] {
 			src = p.widen(s, src)
 		}
-		d.plane(a, dst, src, res)
+		a.plane(c.depthwise, &p.tables, &c.win, p.out, dst, src, res)
 		c.spec.Activation.apply(dst)
 	}
 	*a = depthwiseArgs{}
@@ -164,18 +172,17 @@ func (d *depthwise) Do(lo, hi int) {
 	runtime.KeepAlive(d)
 }
 
-// plane computes one plane: whole blocks of rows, and a last one of fewer.
-func (d *depthwise) plane(a *depthwiseArgs, dst, src, res []float32) {
-	c, p := d.conv, d.plan
-	a.src, a.dst, a.stride = address(src)-4*uintptr(c.win.begin[2]), address(dst), 4*p.out[2]
+// plane computes one plane: whole blocks of rows, and a last one of fewer. The slices outlive the call.
+func (a *depthwiseArgs) plane(kernels *[depthwiseRows]depthwiseFunc, t *depthwiseTables, w *window, out [3]int, dst, src, res []float32) {
+	a.src, a.dst, a.stride = address(src)-4*uintptr(w.begin[2]), address(dst), 4*out[2]
 	if res != nil {
 		a.res = address(res)
 	}
-	if a.blocks = p.out[1] / depthwiseRows; a.blocks > 0 {
-		a.rows = unsafe.Pointer(&p.inputRows[0])
-		c.depthwise[depthwiseRows-1]((*byte)(unsafe.Pointer(a)))
+	if a.blocks = out[1] / depthwiseRows; a.blocks > 0 {
+		a.rows = unsafe.Pointer(&t.inputRows[0])
+		kernels[depthwiseRows-1]((*byte)(unsafe.Pointer(a)))
 	}
-	rest := p.out[1] % depthwiseRows
+	rest := out[1] % depthwiseRows
 	if rest == 0 {
 		return
 	}
@@ -185,8 +192,8 @@ func (d *depthwise) plane(a *depthwiseArgs, dst, src, res []float32) {
 		a.res += done
 	}
 	a.blocks = 1
-	a.rows = unsafe.Pointer(&p.inputRows[len(p.inputRows)-(rest-1)*c.win.stride[1]-c.win.kernel[1]])
-	c.depthwise[rest-1]((*byte)(unsafe.Pointer(a)))
+	a.rows = unsafe.Pointer(&t.inputRows[len(t.inputRows)-(rest-1)*w.stride[1]-w.kernel[1]])
+	kernels[rest-1]((*byte)(unsafe.Pointer(a)))
 }
 
 func address(s []float32) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(s))) }

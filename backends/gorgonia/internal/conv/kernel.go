@@ -26,6 +26,9 @@ type kernel struct {
 	finish func(f *finishing)
 	// depthwise are the kernels for depthwise convolutions by size and stride.
 	depthwise map[[2]int]*[depthwiseRows]depthwiseFunc
+	// largest and sum are such kernels that take the largest of what each window sees, or
+	// the sum, multiplied by what is low in their arguments.
+	largest, sum map[[2]int]*[depthwiseRows]depthwiseFunc
 }
 
 // finishing is the argument of kernel.finish. Strides are in elements.

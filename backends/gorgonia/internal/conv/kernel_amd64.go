@@ -302,3 +302,147 @@ func depthwise5Stride2Rows3AVX2(args *byte)
 
 //go:noescape
 func depthwise5Stride2Rows4AVX2(args *byte)
+
+//go:noescape
+func poolMax2Stride2Rows1AVX512(args *byte)
+
+//go:noescape
+func poolMax2Stride2Rows2AVX512(args *byte)
+
+//go:noescape
+func poolMax2Stride2Rows3AVX512(args *byte)
+
+//go:noescape
+func poolMax2Stride2Rows4AVX512(args *byte)
+
+//go:noescape
+func poolMax3Stride1Rows1AVX512(args *byte)
+
+//go:noescape
+func poolMax3Stride1Rows2AVX512(args *byte)
+
+//go:noescape
+func poolMax3Stride1Rows3AVX512(args *byte)
+
+//go:noescape
+func poolMax3Stride1Rows4AVX512(args *byte)
+
+//go:noescape
+func poolMax3Stride2Rows1AVX512(args *byte)
+
+//go:noescape
+func poolMax3Stride2Rows2AVX512(args *byte)
+
+//go:noescape
+func poolMax3Stride2Rows3AVX512(args *byte)
+
+//go:noescape
+func poolMax3Stride2Rows4AVX512(args *byte)
+
+//go:noescape
+func poolMax2Stride2Rows1AVX2(args *byte)
+
+//go:noescape
+func poolMax2Stride2Rows2AVX2(args *byte)
+
+//go:noescape
+func poolMax2Stride2Rows3AVX2(args *byte)
+
+//go:noescape
+func poolMax2Stride2Rows4AVX2(args *byte)
+
+//go:noescape
+func poolMax3Stride1Rows1AVX2(args *byte)
+
+//go:noescape
+func poolMax3Stride1Rows2AVX2(args *byte)
+
+//go:noescape
+func poolMax3Stride1Rows3AVX2(args *byte)
+
+//go:noescape
+func poolMax3Stride1Rows4AVX2(args *byte)
+
+//go:noescape
+func poolMax3Stride2Rows1AVX2(args *byte)
+
+//go:noescape
+func poolMax3Stride2Rows2AVX2(args *byte)
+
+//go:noescape
+func poolMax3Stride2Rows3AVX2(args *byte)
+
+//go:noescape
+func poolMax3Stride2Rows4AVX2(args *byte)
+
+//go:noescape
+func poolSum2Stride2Rows1AVX512(args *byte)
+
+//go:noescape
+func poolSum2Stride2Rows2AVX512(args *byte)
+
+//go:noescape
+func poolSum2Stride2Rows3AVX512(args *byte)
+
+//go:noescape
+func poolSum2Stride2Rows4AVX512(args *byte)
+
+//go:noescape
+func poolSum3Stride1Rows1AVX512(args *byte)
+
+//go:noescape
+func poolSum3Stride1Rows2AVX512(args *byte)
+
+//go:noescape
+func poolSum3Stride1Rows3AVX512(args *byte)
+
+//go:noescape
+func poolSum3Stride1Rows4AVX512(args *byte)
+
+//go:noescape
+func poolSum3Stride2Rows1AVX512(args *byte)
+
+//go:noescape
+func poolSum3Stride2Rows2AVX512(args *byte)
+
+//go:noescape
+func poolSum3Stride2Rows3AVX512(args *byte)
+
+//go:noescape
+func poolSum3Stride2Rows4AVX512(args *byte)
+
+//go:noescape
+func poolSum2Stride2Rows1AVX2(args *byte)
+
+//go:noescape
+func poolSum2Stride2Rows2AVX2(args *byte)
+
+//go:noescape
+func poolSum2Stride2Rows3AVX2(args *byte)
+
+//go:noescape
+func poolSum2Stride2Rows4AVX2(args *byte)
+
+//go:noescape
+func poolSum3Stride1Rows1AVX2(args *byte)
+
+//go:noescape
+func poolSum3Stride1Rows2AVX2(args *byte)
+
+//go:noescape
+func poolSum3Stride1Rows3AVX2(args *byte)
+
+//go:noescape
+func poolSum3Stride1Rows4AVX2(args *byte)
+
+//go:noescape
+func poolSum3Stride2Rows1AVX2(args *byte)
+
+//go:noescape
+func poolSum3Stride2Rows2AVX2(args *byte)
+
+//go:noescape
+func poolSum3Stride2Rows3AVX2(args *byte)
+
+//go:noescape
+func poolSum3Stride2Rows4AVX2(args *byte)

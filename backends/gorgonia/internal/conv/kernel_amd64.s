@@ -10899,3 +10899,7621 @@ stored:
 	JNE  block
 	VZEROUPPER
 	RET
+
+// func poolMax2Stride2Rows1AVX512(args *byte)
+// Requires: AVX, AVX512F
+TEXT ·poolMax2Stride2Rows1AVX512(SB), NOSPLIT, $0-8
+	MOVQ         args+0(FP), AX
+	MOVQ         48(AX), CX
+	VMOVUPS      orderEven<>+0(SB), Z0
+	VMOVUPS      orderOdd<>+0(SB), Z1
+	VPXORD       Z2, Z2, Z2
+	VBROADCASTSS wff800000<>+0(SB), Z3
+	MOVQ         24(AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         40(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         16(AX), DI
+	SUBQ         DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	KMOVW        (R9), K1
+	KMOVW        2(R9), K2
+	VBROADCASTSS 72(AX), Z4
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVAPS      Z3, Z5
+	VMOVUPS      -1(R8)(DI*1), K1, Z5
+	VMOVAPS      Z3, Z6
+	VMOVUPS      63(R8)(DI*1), K2, Z6
+	VMOVAPS      Z5, Z7
+	VPERMT2PS    Z6, Z0, Z7
+	VMOVAPS      Z5, Z5
+	VPERMT2PS    Z6, Z1, Z5
+	VCMPPS       $0x03, Z5, Z7, K3
+	VMOVAPS      Z3, K3, Z2
+	VMAXPS       Z5, Z7, Z5
+	VMAXPS       Z4, Z5, Z4
+	VMOVAPS      Z4, Z4
+
+row1:
+	MOVQ      8(CX), DI
+	TESTQ     DI, DI
+	JE        row2
+	VMOVAPS   Z3, Z5
+	VMOVUPS   -1(R8)(DI*1), K1, Z5
+	VMOVAPS   Z3, Z6
+	VMOVUPS   63(R8)(DI*1), K2, Z6
+	VMOVAPS   Z5, Z7
+	VPERMT2PS Z6, Z0, Z7
+	VMOVAPS   Z5, Z5
+	VPERMT2PS Z6, Z1, Z5
+	VCMPPS    $0x03, Z5, Z7, K1
+	VMOVAPS   Z3, K1, Z2
+	VMAXPS    Z5, Z7, Z5
+	VMAXPS    Z4, Z5, Z4
+	VMOVAPS   Z4, Z4
+
+row2:
+	KMOVW    4(R9), K1
+	MOVQ     R11, DI
+	VMOVUPS  Z4, K1, (DI)
+	ADDQ     $0x00000080, R8
+	ADDQ     $0x40, R11
+	ADDQ     $0x00000010, R9
+	DECQ     R10
+	JNE      strip
+	ADDQ     $0x10, CX
+	ADDQ     BX, DX
+	DECQ     SI
+	JNE      block
+	VPTESTMD Z2, Z2, K1
+	KMOVW    K1, CX
+	ORL      CX, 84(AX)
+	VZEROUPPER
+	RET
+
+DATA wff800000<>+0(SB)/4, $0xff800000
+DATA wff800000<>+4(SB)/4, $0xff800000
+DATA wff800000<>+8(SB)/4, $0xff800000
+DATA wff800000<>+12(SB)/4, $0xff800000
+DATA wff800000<>+16(SB)/4, $0xff800000
+DATA wff800000<>+20(SB)/4, $0xff800000
+DATA wff800000<>+24(SB)/4, $0xff800000
+DATA wff800000<>+28(SB)/4, $0xff800000
+GLOBL wff800000<>(SB), RODATA|NOPTR, $32
+
+// func poolMax2Stride2Rows2AVX512(args *byte)
+// Requires: AVX, AVX512F
+TEXT ·poolMax2Stride2Rows2AVX512(SB), NOSPLIT, $0-8
+	MOVQ         args+0(FP), AX
+	MOVQ         48(AX), CX
+	VMOVUPS      orderEven<>+0(SB), Z0
+	VMOVUPS      orderOdd<>+0(SB), Z1
+	VPXORD       Z2, Z2, Z2
+	VBROADCASTSS wff800000<>+0(SB), Z3
+	MOVQ         24(AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         40(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         16(AX), DI
+	SUBQ         DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	KMOVW        (R9), K1
+	KMOVW        2(R9), K2
+	VBROADCASTSS 72(AX), Z4
+	VBROADCASTSS 72(AX), Z5
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVAPS      Z3, Z6
+	VMOVUPS      -1(R8)(DI*1), K1, Z6
+	VMOVAPS      Z3, Z7
+	VMOVUPS      63(R8)(DI*1), K2, Z7
+	VMOVAPS      Z6, Z8
+	VPERMT2PS    Z7, Z0, Z8
+	VMOVAPS      Z6, Z6
+	VPERMT2PS    Z7, Z1, Z6
+	VCMPPS       $0x03, Z6, Z8, K3
+	VMOVAPS      Z3, K3, Z2
+	VMAXPS       Z6, Z8, Z6
+	VMAXPS       Z4, Z6, Z4
+	VMOVAPS      Z4, Z4
+
+row1:
+	MOVQ      8(CX), DI
+	TESTQ     DI, DI
+	JE        row2
+	VMOVAPS   Z3, Z6
+	VMOVUPS   -1(R8)(DI*1), K1, Z6
+	VMOVAPS   Z3, Z7
+	VMOVUPS   63(R8)(DI*1), K2, Z7
+	VMOVAPS   Z6, Z8
+	VPERMT2PS Z7, Z0, Z8
+	VMOVAPS   Z6, Z6
+	VPERMT2PS Z7, Z1, Z6
+	VCMPPS    $0x03, Z6, Z8, K3
+	VMOVAPS   Z3, K3, Z2
+	VMAXPS    Z6, Z8, Z6
+	VMAXPS    Z4, Z6, Z4
+	VMOVAPS   Z4, Z4
+
+row2:
+	MOVQ      16(CX), DI
+	TESTQ     DI, DI
+	JE        row3
+	VMOVAPS   Z3, Z6
+	VMOVUPS   -1(R8)(DI*1), K1, Z6
+	VMOVAPS   Z3, Z7
+	VMOVUPS   63(R8)(DI*1), K2, Z7
+	VMOVAPS   Z6, Z8
+	VPERMT2PS Z7, Z0, Z8
+	VMOVAPS   Z6, Z6
+	VPERMT2PS Z7, Z1, Z6
+	VCMPPS    $0x03, Z6, Z8, K3
+	VMOVAPS   Z3, K3, Z2
+	VMAXPS    Z6, Z8, Z6
+	VMAXPS    Z5, Z6, Z5
+	VMOVAPS   Z5, Z5
+
+row3:
+	MOVQ      24(CX), DI
+	TESTQ     DI, DI
+	JE        row4
+	VMOVAPS   Z3, Z6
+	VMOVUPS   -1(R8)(DI*1), K1, Z6
+	VMOVAPS   Z3, Z7
+	VMOVUPS   63(R8)(DI*1), K2, Z7
+	VMOVAPS   Z6, Z8
+	VPERMT2PS Z7, Z0, Z8
+	VMOVAPS   Z6, Z6
+	VPERMT2PS Z7, Z1, Z6
+	VCMPPS    $0x03, Z6, Z8, K1
+	VMOVAPS   Z3, K1, Z2
+	VMAXPS    Z6, Z8, Z6
+	VMAXPS    Z5, Z6, Z5
+	VMOVAPS   Z5, Z5
+
+row4:
+	KMOVW    4(R9), K1
+	MOVQ     R11, DI
+	VMOVUPS  Z4, K1, (DI)
+	ADDQ     BX, DI
+	VMOVUPS  Z5, K1, (DI)
+	ADDQ     $0x00000080, R8
+	ADDQ     $0x40, R11
+	ADDQ     $0x00000010, R9
+	DECQ     R10
+	JNE      strip
+	ADDQ     $0x20, CX
+	ADDQ     BX, DX
+	ADDQ     BX, DX
+	DECQ     SI
+	JNE      block
+	VPTESTMD Z2, Z2, K1
+	KMOVW    K1, CX
+	ORL      CX, 84(AX)
+	VZEROUPPER
+	RET
+
+// func poolMax2Stride2Rows3AVX512(args *byte)
+// Requires: AVX, AVX512F
+TEXT ·poolMax2Stride2Rows3AVX512(SB), NOSPLIT, $0-8
+	MOVQ         args+0(FP), AX
+	MOVQ         48(AX), CX
+	VMOVUPS      orderEven<>+0(SB), Z0
+	VMOVUPS      orderOdd<>+0(SB), Z1
+	VPXORD       Z2, Z2, Z2
+	VBROADCASTSS wff800000<>+0(SB), Z3
+	MOVQ         24(AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         40(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         16(AX), DI
+	SUBQ         DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	KMOVW        (R9), K1
+	KMOVW        2(R9), K2
+	VBROADCASTSS 72(AX), Z4
+	VBROADCASTSS 72(AX), Z5
+	VBROADCASTSS 72(AX), Z6
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVAPS      Z3, Z7
+	VMOVUPS      -1(R8)(DI*1), K1, Z7
+	VMOVAPS      Z3, Z8
+	VMOVUPS      63(R8)(DI*1), K2, Z8
+	VMOVAPS      Z7, Z9
+	VPERMT2PS    Z8, Z0, Z9
+	VMOVAPS      Z7, Z7
+	VPERMT2PS    Z8, Z1, Z7
+	VCMPPS       $0x03, Z7, Z9, K3
+	VMOVAPS      Z3, K3, Z2
+	VMAXPS       Z7, Z9, Z7
+	VMAXPS       Z4, Z7, Z4
+	VMOVAPS      Z4, Z4
+
+row1:
+	MOVQ      8(CX), DI
+	TESTQ     DI, DI
+	JE        row2
+	VMOVAPS   Z3, Z7
+	VMOVUPS   -1(R8)(DI*1), K1, Z7
+	VMOVAPS   Z3, Z8
+	VMOVUPS   63(R8)(DI*1), K2, Z8
+	VMOVAPS   Z7, Z9
+	VPERMT2PS Z8, Z0, Z9
+	VMOVAPS   Z7, Z7
+	VPERMT2PS Z8, Z1, Z7
+	VCMPPS    $0x03, Z7, Z9, K3
+	VMOVAPS   Z3, K3, Z2
+	VMAXPS    Z7, Z9, Z7
+	VMAXPS    Z4, Z7, Z4
+	VMOVAPS   Z4, Z4
+
+row2:
+	MOVQ      16(CX), DI
+	TESTQ     DI, DI
+	JE        row3
+	VMOVAPS   Z3, Z7
+	VMOVUPS   -1(R8)(DI*1), K1, Z7
+	VMOVAPS   Z3, Z8
+	VMOVUPS   63(R8)(DI*1), K2, Z8
+	VMOVAPS   Z7, Z9
+	VPERMT2PS Z8, Z0, Z9
+	VMOVAPS   Z7, Z7
+	VPERMT2PS Z8, Z1, Z7
+	VCMPPS    $0x03, Z7, Z9, K3
+	VMOVAPS   Z3, K3, Z2
+	VMAXPS    Z7, Z9, Z7
+	VMAXPS    Z5, Z7, Z5
+	VMOVAPS   Z5, Z5
+
+row3:
+	MOVQ      24(CX), DI
+	TESTQ     DI, DI
+	JE        row4
+	VMOVAPS   Z3, Z7
+	VMOVUPS   -1(R8)(DI*1), K1, Z7
+	VMOVAPS   Z3, Z8
+	VMOVUPS   63(R8)(DI*1), K2, Z8
+	VMOVAPS   Z7, Z9
+	VPERMT2PS Z8, Z0, Z9
+	VMOVAPS   Z7, Z7
+	VPERMT2PS Z8, Z1, Z7
+	VCMPPS    $0x03, Z7, Z9, K3
+	VMOVAPS   Z3, K3, Z2
+	VMAXPS    Z7, Z9, Z7
+	VMAXPS    Z5, Z7, Z5
+	VMOVAPS   Z5, Z5
+
+row4:
+	MOVQ      32(CX), DI
+	TESTQ     DI, DI
+	JE        row5
+	VMOVAPS   Z3, Z7
+	VMOVUPS   -1(R8)(DI*1), K1, Z7
+	VMOVAPS   Z3, Z8
+	VMOVUPS   63(R8)(DI*1), K2, Z8
+	VMOVAPS   Z7, Z9
+	VPERMT2PS Z8, Z0, Z9
+	VMOVAPS   Z7, Z7
+	VPERMT2PS Z8, Z1, Z7
+	VCMPPS    $0x03, Z7, Z9, K3
+	VMOVAPS   Z3, K3, Z2
+	VMAXPS    Z7, Z9, Z7
+	VMAXPS    Z6, Z7, Z6
+	VMOVAPS   Z6, Z6
+
+row5:
+	MOVQ      40(CX), DI
+	TESTQ     DI, DI
+	JE        row6
+	VMOVAPS   Z3, Z7
+	VMOVUPS   -1(R8)(DI*1), K1, Z7
+	VMOVAPS   Z3, Z8
+	VMOVUPS   63(R8)(DI*1), K2, Z8
+	VMOVAPS   Z7, Z9
+	VPERMT2PS Z8, Z0, Z9
+	VMOVAPS   Z7, Z7
+	VPERMT2PS Z8, Z1, Z7
+	VCMPPS    $0x03, Z7, Z9, K1
+	VMOVAPS   Z3, K1, Z2
+	VMAXPS    Z7, Z9, Z7
+	VMAXPS    Z6, Z7, Z6
+	VMOVAPS   Z6, Z6
+
+row6:
+	KMOVW    4(R9), K1
+	MOVQ     R11, DI
+	VMOVUPS  Z4, K1, (DI)
+	ADDQ     BX, DI
+	VMOVUPS  Z5, K1, (DI)
+	ADDQ     BX, DI
+	VMOVUPS  Z6, K1, (DI)
+	ADDQ     $0x00000080, R8
+	ADDQ     $0x40, R11
+	ADDQ     $0x00000010, R9
+	DECQ     R10
+	JNE      strip
+	ADDQ     $0x30, CX
+	ADDQ     BX, DX
+	ADDQ     BX, DX
+	ADDQ     BX, DX
+	DECQ     SI
+	JNE      block
+	VPTESTMD Z2, Z2, K1
+	KMOVW    K1, CX
+	ORL      CX, 84(AX)
+	VZEROUPPER
+	RET
+
+// func poolMax2Stride2Rows4AVX512(args *byte)
+// Requires: AVX, AVX512F
+TEXT ·poolMax2Stride2Rows4AVX512(SB), NOSPLIT, $0-8
+	MOVQ         args+0(FP), AX
+	MOVQ         48(AX), CX
+	VMOVUPS      orderEven<>+0(SB), Z0
+	VMOVUPS      orderOdd<>+0(SB), Z1
+	VPXORD       Z2, Z2, Z2
+	VBROADCASTSS wff800000<>+0(SB), Z3
+	MOVQ         24(AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         40(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         16(AX), DI
+	SUBQ         DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	KMOVW        (R9), K1
+	KMOVW        2(R9), K2
+	VBROADCASTSS 72(AX), Z4
+	VBROADCASTSS 72(AX), Z5
+	VBROADCASTSS 72(AX), Z6
+	VBROADCASTSS 72(AX), Z7
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVAPS      Z3, Z8
+	VMOVUPS      -1(R8)(DI*1), K1, Z8
+	VMOVAPS      Z3, Z9
+	VMOVUPS      63(R8)(DI*1), K2, Z9
+	VMOVAPS      Z8, Z10
+	VPERMT2PS    Z9, Z0, Z10
+	VMOVAPS      Z8, Z8
+	VPERMT2PS    Z9, Z1, Z8
+	VCMPPS       $0x03, Z8, Z10, K3
+	VMOVAPS      Z3, K3, Z2
+	VMAXPS       Z8, Z10, Z8
+	VMAXPS       Z4, Z8, Z4
+	VMOVAPS      Z4, Z4
+
+row1:
+	MOVQ      8(CX), DI
+	TESTQ     DI, DI
+	JE        row2
+	VMOVAPS   Z3, Z8
+	VMOVUPS   -1(R8)(DI*1), K1, Z8
+	VMOVAPS   Z3, Z9
+	VMOVUPS   63(R8)(DI*1), K2, Z9
+	VMOVAPS   Z8, Z10
+	VPERMT2PS Z9, Z0, Z10
+	VMOVAPS   Z8, Z8
+	VPERMT2PS Z9, Z1, Z8
+	VCMPPS    $0x03, Z8, Z10, K3
+	VMOVAPS   Z3, K3, Z2
+	VMAXPS    Z8, Z10, Z8
+	VMAXPS    Z4, Z8, Z4
+	VMOVAPS   Z4, Z4
+
+row2:
+	MOVQ      16(CX), DI
+	TESTQ     DI, DI
+	JE        row3
+	VMOVAPS   Z3, Z8
+	VMOVUPS   -1(R8)(DI*1), K1, Z8
+	VMOVAPS   Z3, Z9
+	VMOVUPS   63(R8)(DI*1), K2, Z9
+	VMOVAPS   Z8, Z10
+	VPERMT2PS Z9, Z0, Z10
+	VMOVAPS   Z8, Z8
+	VPERMT2PS Z9, Z1, Z8
+	VCMPPS    $0x03, Z8, Z10, K3
+	VMOVAPS   Z3, K3, Z2
+	VMAXPS    Z8, Z10, Z8
+	VMAXPS    Z5, Z8, Z5
+	VMOVAPS   Z5, Z5
+
+row3:
+	MOVQ      24(CX), DI
+	TESTQ     DI, DI
+	JE        row4
+	VMOVAPS   Z3, Z8
+	VMOVUPS   -1(R8)(DI*1), K1, Z8
+	VMOVAPS   Z3, Z9
+	VMOVUPS   63(R8)(DI*1), K2, Z9
+	VMOVAPS   Z8, Z10
+	VPERMT2PS Z9, Z0, Z10
+	VMOVAPS   Z8, Z8
+	VPERMT2PS Z9, Z1, Z8
+	VCMPPS    $0x03, Z8, Z10, K3
+	VMOVAPS   Z3, K3, Z2
+	VMAXPS    Z8, Z10, Z8
+	VMAXPS    Z5, Z8, Z5
+	VMOVAPS   Z5, Z5
+
+row4:
+	MOVQ      32(CX), DI
+	TESTQ     DI, DI
+	JE        row5
+	VMOVAPS   Z3, Z8
+	VMOVUPS   -1(R8)(DI*1), K1, Z8
+	VMOVAPS   Z3, Z9
+	VMOVUPS   63(R8)(DI*1), K2, Z9
+	VMOVAPS   Z8, Z10
+	VPERMT2PS Z9, Z0, Z10
+	VMOVAPS   Z8, Z8
+	VPERMT2PS Z9, Z1, Z8
+	VCMPPS    $0x03, Z8, Z10, K3
+	VMOVAPS   Z3, K3, Z2
+	VMAXPS    Z8, Z10, Z8
+	VMAXPS    Z6, Z8, Z6
+	VMOVAPS   Z6, Z6
+
+row5:
+	MOVQ      40(CX), DI
+	TESTQ     DI, DI
+	JE        row6
+	VMOVAPS   Z3, Z8
+	VMOVUPS   -1(R8)(DI*1), K1, Z8
+	VMOVAPS   Z3, Z9
+	VMOVUPS   63(R8)(DI*1), K2, Z9
+	VMOVAPS   Z8, Z10
+	VPERMT2PS Z9, Z0, Z10
+	VMOVAPS   Z8, Z8
+	VPERMT2PS Z9, Z1, Z8
+	VCMPPS    $0x03, Z8, Z10, K3
+	VMOVAPS   Z3, K3, Z2
+	VMAXPS    Z8, Z10, Z8
+	VMAXPS    Z6, Z8, Z6
+	VMOVAPS   Z6, Z6
+
+row6:
+	MOVQ      48(CX), DI
+	TESTQ     DI, DI
+	JE        row7
+	VMOVAPS   Z3, Z8
+	VMOVUPS   -1(R8)(DI*1), K1, Z8
+	VMOVAPS   Z3, Z9
+	VMOVUPS   63(R8)(DI*1), K2, Z9
+	VMOVAPS   Z8, Z10
+	VPERMT2PS Z9, Z0, Z10
+	VMOVAPS   Z8, Z8
+	VPERMT2PS Z9, Z1, Z8
+	VCMPPS    $0x03, Z8, Z10, K3
+	VMOVAPS   Z3, K3, Z2
+	VMAXPS    Z8, Z10, Z8
+	VMAXPS    Z7, Z8, Z7
+	VMOVAPS   Z7, Z7
+
+row7:
+	MOVQ      56(CX), DI
+	TESTQ     DI, DI
+	JE        row8
+	VMOVAPS   Z3, Z8
+	VMOVUPS   -1(R8)(DI*1), K1, Z8
+	VMOVAPS   Z3, Z9
+	VMOVUPS   63(R8)(DI*1), K2, Z9
+	VMOVAPS   Z8, Z10
+	VPERMT2PS Z9, Z0, Z10
+	VMOVAPS   Z8, Z8
+	VPERMT2PS Z9, Z1, Z8
+	VCMPPS    $0x03, Z8, Z10, K1
+	VMOVAPS   Z3, K1, Z2
+	VMAXPS    Z8, Z10, Z8
+	VMAXPS    Z7, Z8, Z7
+	VMOVAPS   Z7, Z7
+
+row8:
+	KMOVW    4(R9), K1
+	MOVQ     R11, DI
+	VMOVUPS  Z4, K1, (DI)
+	ADDQ     BX, DI
+	VMOVUPS  Z5, K1, (DI)
+	ADDQ     BX, DI
+	VMOVUPS  Z6, K1, (DI)
+	ADDQ     BX, DI
+	VMOVUPS  Z7, K1, (DI)
+	ADDQ     $0x00000080, R8
+	ADDQ     $0x40, R11
+	ADDQ     $0x00000010, R9
+	DECQ     R10
+	JNE      strip
+	ADDQ     $0x40, CX
+	ADDQ     BX, DX
+	ADDQ     BX, DX
+	ADDQ     BX, DX
+	ADDQ     BX, DX
+	DECQ     SI
+	JNE      block
+	VPTESTMD Z2, Z2, K1
+	KMOVW    K1, CX
+	ORL      CX, 84(AX)
+	VZEROUPPER
+	RET
+
+// func poolMax3Stride1Rows1AVX512(args *byte)
+// Requires: AVX, AVX512F
+TEXT ·poolMax3Stride1Rows1AVX512(SB), NOSPLIT, $0-8
+	MOVQ         args+0(FP), AX
+	MOVQ         48(AX), CX
+	VPXORD       Z0, Z0, Z0
+	VBROADCASTSS wff800000<>+0(SB), Z1
+	MOVQ         24(AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         40(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         16(AX), DI
+	SUBQ         DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	KMOVW        (R9), K1
+	KMOVW        2(R9), K2
+	KMOVW        4(R9), K3
+	VBROADCASTSS 72(AX), Z2
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVAPS      Z1, Z3
+	VMOVUPS      -1(R8)(DI*1), K1, Z3
+	VMOVAPS      Z1, Z4
+	VMOVUPS      3(R8)(DI*1), K2, Z4
+	VCMPPS       $0x03, Z4, Z3, K4
+	VMOVAPS      Z1, K4, Z0
+	VMAXPS       Z4, Z3, Z3
+	VMOVAPS      Z1, Z4
+	VMOVUPS      7(R8)(DI*1), K3, Z4
+	VCMPPS       $0x03, Z4, Z4, K4
+	VMOVAPS      Z1, K4, Z0
+	VMAXPS       Z4, Z3, Z3
+	VMAXPS       Z2, Z3, Z2
+	VMOVAPS      Z2, Z2
+
+row1:
+	MOVQ    8(CX), DI
+	TESTQ   DI, DI
+	JE      row2
+	VMOVAPS Z1, Z3
+	VMOVUPS -1(R8)(DI*1), K1, Z3
+	VMOVAPS Z1, Z4
+	VMOVUPS 3(R8)(DI*1), K2, Z4
+	VCMPPS  $0x03, Z4, Z3, K4
+	VMOVAPS Z1, K4, Z0
+	VMAXPS  Z4, Z3, Z3
+	VMOVAPS Z1, Z4
+	VMOVUPS 7(R8)(DI*1), K3, Z4
+	VCMPPS  $0x03, Z4, Z4, K4
+	VMOVAPS Z1, K4, Z0
+	VMAXPS  Z4, Z3, Z3
+	VMAXPS  Z2, Z3, Z2
+	VMOVAPS Z2, Z2
+
+row2:
+	MOVQ    16(CX), DI
+	TESTQ   DI, DI
+	JE      row3
+	VMOVAPS Z1, Z3
+	VMOVUPS -1(R8)(DI*1), K1, Z3
+	VMOVAPS Z1, Z4
+	VMOVUPS 3(R8)(DI*1), K2, Z4
+	VCMPPS  $0x03, Z4, Z3, K1
+	VMOVAPS Z1, K1, Z0
+	VMAXPS  Z4, Z3, Z3
+	VMOVAPS Z1, Z4
+	VMOVUPS 7(R8)(DI*1), K3, Z4
+	VCMPPS  $0x03, Z4, Z4, K1
+	VMOVAPS Z1, K1, Z0
+	VMAXPS  Z4, Z3, Z3
+	VMAXPS  Z2, Z3, Z2
+	VMOVAPS Z2, Z2
+
+row3:
+	KMOVW    6(R9), K1
+	MOVQ     R11, DI
+	VMOVUPS  Z2, K1, (DI)
+	ADDQ     $0x00000040, R8
+	ADDQ     $0x40, R11
+	ADDQ     $0x00000010, R9
+	DECQ     R10
+	JNE      strip
+	ADDQ     $0x18, CX
+	ADDQ     BX, DX
+	DECQ     SI
+	JNE      block
+	VPTESTMD Z0, Z0, K1
+	KMOVW    K1, CX
+	ORL      CX, 84(AX)
+	VZEROUPPER
+	RET
+
+// func poolMax3Stride1Rows2AVX512(args *byte)
+// Requires: AVX, AVX512F
+TEXT ·poolMax3Stride1Rows2AVX512(SB), NOSPLIT, $0-8
+	MOVQ         args+0(FP), AX
+	MOVQ         48(AX), CX
+	VPXORD       Z0, Z0, Z0
+	VBROADCASTSS wff800000<>+0(SB), Z1
+	MOVQ         24(AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         40(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         16(AX), DI
+	SUBQ         DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	KMOVW        (R9), K1
+	KMOVW        2(R9), K2
+	KMOVW        4(R9), K3
+	VBROADCASTSS 72(AX), Z2
+	VBROADCASTSS 72(AX), Z3
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVAPS      Z1, Z4
+	VMOVUPS      -1(R8)(DI*1), K1, Z4
+	VMOVAPS      Z1, Z5
+	VMOVUPS      3(R8)(DI*1), K2, Z5
+	VCMPPS       $0x03, Z5, Z4, K4
+	VMOVAPS      Z1, K4, Z0
+	VMAXPS       Z5, Z4, Z4
+	VMOVAPS      Z1, Z5
+	VMOVUPS      7(R8)(DI*1), K3, Z5
+	VCMPPS       $0x03, Z5, Z5, K4
+	VMOVAPS      Z1, K4, Z0
+	VMAXPS       Z5, Z4, Z4
+	VMAXPS       Z2, Z4, Z2
+	VMOVAPS      Z2, Z2
+
+row1:
+	MOVQ    8(CX), DI
+	TESTQ   DI, DI
+	JE      row2
+	VMOVAPS Z1, Z4
+	VMOVUPS -1(R8)(DI*1), K1, Z4
+	VMOVAPS Z1, Z5
+	VMOVUPS 3(R8)(DI*1), K2, Z5
+	VCMPPS  $0x03, Z5, Z4, K4
+	VMOVAPS Z1, K4, Z0
+	VMAXPS  Z5, Z4, Z4
+	VMOVAPS Z1, Z5
+	VMOVUPS 7(R8)(DI*1), K3, Z5
+	VCMPPS  $0x03, Z5, Z5, K4
+	VMOVAPS Z1, K4, Z0
+	VMAXPS  Z5, Z4, Z4
+	VMAXPS  Z2, Z4, Z2
+	VMOVAPS Z2, Z2
+	VMAXPS  Z3, Z4, Z3
+	VMOVAPS Z3, Z3
+
+row2:
+	MOVQ    16(CX), DI
+	TESTQ   DI, DI
+	JE      row3
+	VMOVAPS Z1, Z4
+	VMOVUPS -1(R8)(DI*1), K1, Z4
+	VMOVAPS Z1, Z5
+	VMOVUPS 3(R8)(DI*1), K2, Z5
+	VCMPPS  $0x03, Z5, Z4, K4
+	VMOVAPS Z1, K4, Z0
+	VMAXPS  Z5, Z4, Z4
+	VMOVAPS Z1, Z5
+	VMOVUPS 7(R8)(DI*1), K3, Z5
+	VCMPPS  $0x03, Z5, Z5, K4
+	VMOVAPS Z1, K4, Z0
+	VMAXPS  Z5, Z4, Z4
+	VMAXPS  Z2, Z4, Z2
+	VMOVAPS Z2, Z2
+	VMAXPS  Z3, Z4, Z3
+	VMOVAPS Z3, Z3
+
+row3:
+	MOVQ    24(CX), DI
+	TESTQ   DI, DI
+	JE      row4
+	VMOVAPS Z1, Z4
+	VMOVUPS -1(R8)(DI*1), K1, Z4
+	VMOVAPS Z1, Z5
+	VMOVUPS 3(R8)(DI*1), K2, Z5
+	VCMPPS  $0x03, Z5, Z4, K1
+	VMOVAPS Z1, K1, Z0
+	VMAXPS  Z5, Z4, Z4
+	VMOVAPS Z1, Z5
+	VMOVUPS 7(R8)(DI*1), K3, Z5
+	VCMPPS  $0x03, Z5, Z5, K1
+	VMOVAPS Z1, K1, Z0
+	VMAXPS  Z5, Z4, Z4
+	VMAXPS  Z3, Z4, Z3
+	VMOVAPS Z3, Z3
+
+row4:
+	KMOVW    6(R9), K1
+	MOVQ     R11, DI
+	VMOVUPS  Z2, K1, (DI)
+	ADDQ     BX, DI
+	VMOVUPS  Z3, K1, (DI)
+	ADDQ     $0x00000040, R8
+	ADDQ     $0x40, R11
+	ADDQ     $0x00000010, R9
+	DECQ     R10
+	JNE      strip
+	ADDQ     $0x20, CX
+	ADDQ     BX, DX
+	ADDQ     BX, DX
+	DECQ     SI
+	JNE      block
+	VPTESTMD Z0, Z0, K1
+	KMOVW    K1, CX
+	ORL      CX, 84(AX)
+	VZEROUPPER
+	RET
+
+// func poolMax3Stride1Rows3AVX512(args *byte)
+// Requires: AVX, AVX512F
+TEXT ·poolMax3Stride1Rows3AVX512(SB), NOSPLIT, $0-8
+	MOVQ         args+0(FP), AX
+	MOVQ         48(AX), CX
+	VPXORD       Z0, Z0, Z0
+	VBROADCASTSS wff800000<>+0(SB), Z1
+	MOVQ         24(AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         40(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         16(AX), DI
+	SUBQ         DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	KMOVW        (R9), K1
+	KMOVW        2(R9), K2
+	KMOVW        4(R9), K3
+	VBROADCASTSS 72(AX), Z2
+	VBROADCASTSS 72(AX), Z3
+	VBROADCASTSS 72(AX), Z4
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVAPS      Z1, Z5
+	VMOVUPS      -1(R8)(DI*1), K1, Z5
+	VMOVAPS      Z1, Z6
+	VMOVUPS      3(R8)(DI*1), K2, Z6
+	VCMPPS       $0x03, Z6, Z5, K4
+	VMOVAPS      Z1, K4, Z0
+	VMAXPS       Z6, Z5, Z5
+	VMOVAPS      Z1, Z6
+	VMOVUPS      7(R8)(DI*1), K3, Z6
+	VCMPPS       $0x03, Z6, Z6, K4
+	VMOVAPS      Z1, K4, Z0
+	VMAXPS       Z6, Z5, Z5
+	VMAXPS       Z2, Z5, Z2
+	VMOVAPS      Z2, Z2
+
+row1:
+	MOVQ    8(CX), DI
+	TESTQ   DI, DI
+	JE      row2
+	VMOVAPS Z1, Z5
+	VMOVUPS -1(R8)(DI*1), K1, Z5
+	VMOVAPS Z1, Z6
+	VMOVUPS 3(R8)(DI*1), K2, Z6
+	VCMPPS  $0x03, Z6, Z5, K4
+	VMOVAPS Z1, K4, Z0
+	VMAXPS  Z6, Z5, Z5
+	VMOVAPS Z1, Z6
+	VMOVUPS 7(R8)(DI*1), K3, Z6
+	VCMPPS  $0x03, Z6, Z6, K4
+	VMOVAPS Z1, K4, Z0
+	VMAXPS  Z6, Z5, Z5
+	VMAXPS  Z2, Z5, Z2
+	VMOVAPS Z2, Z2
+	VMAXPS  Z3, Z5, Z3
+	VMOVAPS Z3, Z3
+
+row2:
+	MOVQ    16(CX), DI
+	TESTQ   DI, DI
+	JE      row3
+	VMOVAPS Z1, Z5
+	VMOVUPS -1(R8)(DI*1), K1, Z5
+	VMOVAPS Z1, Z6
+	VMOVUPS 3(R8)(DI*1), K2, Z6
+	VCMPPS  $0x03, Z6, Z5, K4
+	VMOVAPS Z1, K4, Z0
+	VMAXPS  Z6, Z5, Z5
+	VMOVAPS Z1, Z6
+	VMOVUPS 7(R8)(DI*1), K3, Z6
+	VCMPPS  $0x03, Z6, Z6, K4
+	VMOVAPS Z1, K4, Z0
+	VMAXPS  Z6, Z5, Z5
+	VMAXPS  Z2, Z5, Z2
+	VMOVAPS Z2, Z2
+	VMAXPS  Z3, Z5, Z3
+	VMOVAPS Z3, Z3
+	VMAXPS  Z4, Z5, Z4
+	VMOVAPS Z4, Z4
+
+row3:
+	MOVQ    24(CX), DI
+	TESTQ   DI, DI
+	JE      row4
+	VMOVAPS Z1, Z5
+	VMOVUPS -1(R8)(DI*1), K1, Z5
+	VMOVAPS Z1, Z6
+	VMOVUPS 3(R8)(DI*1), K2, Z6
+	VCMPPS  $0x03, Z6, Z5, K4
+	VMOVAPS Z1, K4, Z0
+	VMAXPS  Z6, Z5, Z5
+	VMOVAPS Z1, Z6
+	VMOVUPS 7(R8)(DI*1), K3, Z6
+	VCMPPS  $0x03, Z6, Z6, K4
+	VMOVAPS Z1, K4, Z0
+	VMAXPS  Z6, Z5, Z5
+	VMAXPS  Z3, Z5, Z3
+	VMOVAPS Z3, Z3
+	VMAXPS  Z4, Z5, Z4
+	VMOVAPS Z4, Z4
+
+row4:
+	MOVQ    32(CX), DI
+	TESTQ   DI, DI
+	JE      row5
+	VMOVAPS Z1, Z5
+	VMOVUPS -1(R8)(DI*1), K1, Z5
+	VMOVAPS Z1, Z6
+	VMOVUPS 3(R8)(DI*1), K2, Z6
+	VCMPPS  $0x03, Z6, Z5, K1
+	VMOVAPS Z1, K1, Z0
+	VMAXPS  Z6, Z5, Z5
+	VMOVAPS Z1, Z6
+	VMOVUPS 7(R8)(DI*1), K3, Z6
+	VCMPPS  $0x03, Z6, Z6, K1
+	VMOVAPS Z1, K1, Z0
+	VMAXPS  Z6, Z5, Z5
+	VMAXPS  Z4, Z5, Z4
+	VMOVAPS Z4, Z4
+
+row5:
+	KMOVW    6(R9), K1
+	MOVQ     R11, DI
+	VMOVUPS  Z2, K1, (DI)
+	ADDQ     BX, DI
+	VMOVUPS  Z3, K1, (DI)
+	ADDQ     BX, DI
+	VMOVUPS  Z4, K1, (DI)
+	ADDQ     $0x00000040, R8
+	ADDQ     $0x40, R11
+	ADDQ     $0x00000010, R9
+	DECQ     R10
+	JNE      strip
+	ADDQ     $0x28, CX
+	ADDQ     BX, DX
+	ADDQ     BX, DX
+	ADDQ     BX, DX
+	DECQ     SI
+	JNE      block
+	VPTESTMD Z0, Z0, K1
+	KMOVW    K1, CX
+	ORL      CX, 84(AX)
+	VZEROUPPER
+	RET
+
+// func poolMax3Stride1Rows4AVX512(args *byte)
+// Requires: AVX, AVX512F
+TEXT ·poolMax3Stride1Rows4AVX512(SB), NOSPLIT, $0-8
+	MOVQ         args+0(FP), AX
+	MOVQ         48(AX), CX
+	VPXORD       Z0, Z0, Z0
+	VBROADCASTSS wff800000<>+0(SB), Z1
+	MOVQ         24(AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         40(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         16(AX), DI
+	SUBQ         DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	KMOVW        (R9), K1
+	KMOVW        2(R9), K2
+	KMOVW        4(R9), K3
+	VBROADCASTSS 72(AX), Z2
+	VBROADCASTSS 72(AX), Z3
+	VBROADCASTSS 72(AX), Z4
+	VBROADCASTSS 72(AX), Z5
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVAPS      Z1, Z6
+	VMOVUPS      -1(R8)(DI*1), K1, Z6
+	VMOVAPS      Z1, Z7
+	VMOVUPS      3(R8)(DI*1), K2, Z7
+	VCMPPS       $0x03, Z7, Z6, K4
+	VMOVAPS      Z1, K4, Z0
+	VMAXPS       Z7, Z6, Z6
+	VMOVAPS      Z1, Z7
+	VMOVUPS      7(R8)(DI*1), K3, Z7
+	VCMPPS       $0x03, Z7, Z7, K4
+	VMOVAPS      Z1, K4, Z0
+	VMAXPS       Z7, Z6, Z6
+	VMAXPS       Z2, Z6, Z2
+	VMOVAPS      Z2, Z2
+
+row1:
+	MOVQ    8(CX), DI
+	TESTQ   DI, DI
+	JE      row2
+	VMOVAPS Z1, Z6
+	VMOVUPS -1(R8)(DI*1), K1, Z6
+	VMOVAPS Z1, Z7
+	VMOVUPS 3(R8)(DI*1), K2, Z7
+	VCMPPS  $0x03, Z7, Z6, K4
+	VMOVAPS Z1, K4, Z0
+	VMAXPS  Z7, Z6, Z6
+	VMOVAPS Z1, Z7
+	VMOVUPS 7(R8)(DI*1), K3, Z7
+	VCMPPS  $0x03, Z7, Z7, K4
+	VMOVAPS Z1, K4, Z0
+	VMAXPS  Z7, Z6, Z6
+	VMAXPS  Z2, Z6, Z2
+	VMOVAPS Z2, Z2
+	VMAXPS  Z3, Z6, Z3
+	VMOVAPS Z3, Z3
+
+row2:
+	MOVQ    16(CX), DI
+	TESTQ   DI, DI
+	JE      row3
+	VMOVAPS Z1, Z6
+	VMOVUPS -1(R8)(DI*1), K1, Z6
+	VMOVAPS Z1, Z7
+	VMOVUPS 3(R8)(DI*1), K2, Z7
+	VCMPPS  $0x03, Z7, Z6, K4
+	VMOVAPS Z1, K4, Z0
+	VMAXPS  Z7, Z6, Z6
+	VMOVAPS Z1, Z7
+	VMOVUPS 7(R8)(DI*1), K3, Z7
+	VCMPPS  $0x03, Z7, Z7, K4
+	VMOVAPS Z1, K4, Z0
+	VMAXPS  Z7, Z6, Z6
+	VMAXPS  Z2, Z6, Z2
+	VMOVAPS Z2, Z2
+	VMAXPS  Z3, Z6, Z3
+	VMOVAPS Z3, Z3
+	VMAXPS  Z4, Z6, Z4
+	VMOVAPS Z4, Z4
+
+row3:
+	MOVQ    24(CX), DI
+	TESTQ   DI, DI
+	JE      row4
+	VMOVAPS Z1, Z6
+	VMOVUPS -1(R8)(DI*1), K1, Z6
+	VMOVAPS Z1, Z7
+	VMOVUPS 3(R8)(DI*1), K2, Z7
+	VCMPPS  $0x03, Z7, Z6, K4
+	VMOVAPS Z1, K4, Z0
+	VMAXPS  Z7, Z6, Z6
+	VMOVAPS Z1, Z7
+	VMOVUPS 7(R8)(DI*1), K3, Z7
+	VCMPPS  $0x03, Z7, Z7, K4
+	VMOVAPS Z1, K4, Z0
+	VMAXPS  Z7, Z6, Z6
+	VMAXPS  Z3, Z6, Z3
+	VMOVAPS Z3, Z3
+	VMAXPS  Z4, Z6, Z4
+	VMOVAPS Z4, Z4
+	VMAXPS  Z5, Z6, Z5
+	VMOVAPS Z5, Z5
+
+row4:
+	MOVQ    32(CX), DI
+	TESTQ   DI, DI
+	JE      row5
+	VMOVAPS Z1, Z6
+	VMOVUPS -1(R8)(DI*1), K1, Z6
+	VMOVAPS Z1, Z7
+	VMOVUPS 3(R8)(DI*1), K2, Z7
+	VCMPPS  $0x03, Z7, Z6, K4
+	VMOVAPS Z1, K4, Z0
+	VMAXPS  Z7, Z6, Z6
+	VMOVAPS Z1, Z7
+	VMOVUPS 7(R8)(DI*1), K3, Z7
+	VCMPPS  $0x03, Z7, Z7, K4
+	VMOVAPS Z1, K4, Z0
+	VMAXPS  Z7, Z6, Z6
+	VMAXPS  Z4, Z6, Z4
+	VMOVAPS Z4, Z4
+	VMAXPS  Z5, Z6, Z5
+	VMOVAPS Z5, Z5
+
+row5:
+	MOVQ    40(CX), DI
+	TESTQ   DI, DI
+	JE      row6
+	VMOVAPS Z1, Z6
+	VMOVUPS -1(R8)(DI*1), K1, Z6
+	VMOVAPS Z1, Z7
+	VMOVUPS 3(R8)(DI*1), K2, Z7
+	VCMPPS  $0x03, Z7, Z6, K1
+	VMOVAPS Z1, K1, Z0
+	VMAXPS  Z7, Z6, Z6
+	VMOVAPS Z1, Z7
+	VMOVUPS 7(R8)(DI*1), K3, Z7
+	VCMPPS  $0x03, Z7, Z7, K1
+	VMOVAPS Z1, K1, Z0
+	VMAXPS  Z7, Z6, Z6
+	VMAXPS  Z5, Z6, Z5
+	VMOVAPS Z5, Z5
+
+row6:
+	KMOVW    6(R9), K1
+	MOVQ     R11, DI
+	VMOVUPS  Z2, K1, (DI)
+	ADDQ     BX, DI
+	VMOVUPS  Z3, K1, (DI)
+	ADDQ     BX, DI
+	VMOVUPS  Z4, K1, (DI)
+	ADDQ     BX, DI
+	VMOVUPS  Z5, K1, (DI)
+	ADDQ     $0x00000040, R8
+	ADDQ     $0x40, R11
+	ADDQ     $0x00000010, R9
+	DECQ     R10
+	JNE      strip
+	ADDQ     $0x30, CX
+	ADDQ     BX, DX
+	ADDQ     BX, DX
+	ADDQ     BX, DX
+	ADDQ     BX, DX
+	DECQ     SI
+	JNE      block
+	VPTESTMD Z0, Z0, K1
+	KMOVW    K1, CX
+	ORL      CX, 84(AX)
+	VZEROUPPER
+	RET
+
+// func poolMax3Stride2Rows1AVX512(args *byte)
+// Requires: AVX, AVX512F
+TEXT ·poolMax3Stride2Rows1AVX512(SB), NOSPLIT, $0-8
+	MOVQ         args+0(FP), AX
+	MOVQ         48(AX), CX
+	VMOVUPS      orderEven<>+0(SB), Z0
+	VMOVUPS      orderOdd<>+0(SB), Z1
+	VMOVUPS      orderNext<>+0(SB), Z2
+	VPXORD       Z3, Z3, Z3
+	VBROADCASTSS wff800000<>+0(SB), Z4
+	MOVQ         24(AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         40(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         16(AX), DI
+	SUBQ         DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	KMOVW        (R9), K1
+	KMOVW        2(R9), K2
+	KMOVW        4(R9), K3
+	VBROADCASTSS 72(AX), Z5
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVAPS      Z4, Z6
+	VMOVUPS      -1(R8)(DI*1), K1, Z6
+	VMOVAPS      Z4, Z7
+	VMOVUPS      63(R8)(DI*1), K2, Z7
+	VMOVAPS      Z4, Z8
+	VMOVUPS      127(R8)(DI*1), K3, Z8
+	VMOVAPS      Z6, Z9
+	VPERMT2PS    Z7, Z0, Z9
+	VMOVAPS      Z6, Z6
+	VPERMT2PS    Z7, Z1, Z6
+	VCMPPS       $0x03, Z6, Z9, K4
+	VMOVAPS      Z4, K4, Z3
+	VMAXPS       Z6, Z9, Z6
+	VMOVAPS      Z9, Z7
+	VPERMT2PS    Z8, Z2, Z7
+	VCMPPS       $0x03, Z7, Z7, K4
+	VMOVAPS      Z4, K4, Z3
+	VMAXPS       Z7, Z6, Z6
+	VMAXPS       Z5, Z6, Z5
+	VMOVAPS      Z5, Z5
+
+row1:
+	MOVQ      8(CX), DI
+	TESTQ     DI, DI
+	JE        row2
+	VMOVAPS   Z4, Z6
+	VMOVUPS   -1(R8)(DI*1), K1, Z6
+	VMOVAPS   Z4, Z7
+	VMOVUPS   63(R8)(DI*1), K2, Z7
+	VMOVAPS   Z4, Z8
+	VMOVUPS   127(R8)(DI*1), K3, Z8
+	VMOVAPS   Z6, Z9
+	VPERMT2PS Z7, Z0, Z9
+	VMOVAPS   Z6, Z6
+	VPERMT2PS Z7, Z1, Z6
+	VCMPPS    $0x03, Z6, Z9, K4
+	VMOVAPS   Z4, K4, Z3
+	VMAXPS    Z6, Z9, Z6
+	VMOVAPS   Z9, Z7
+	VPERMT2PS Z8, Z2, Z7
+	VCMPPS    $0x03, Z7, Z7, K4
+	VMOVAPS   Z4, K4, Z3
+	VMAXPS    Z7, Z6, Z6
+	VMAXPS    Z5, Z6, Z5
+	VMOVAPS   Z5, Z5
+
+row2:
+	MOVQ      16(CX), DI
+	TESTQ     DI, DI
+	JE        row3
+	VMOVAPS   Z4, Z6
+	VMOVUPS   -1(R8)(DI*1), K1, Z6
+	VMOVAPS   Z4, Z7
+	VMOVUPS   63(R8)(DI*1), K2, Z7
+	VMOVAPS   Z4, Z8
+	VMOVUPS   127(R8)(DI*1), K3, Z8
+	VMOVAPS   Z6, Z9
+	VPERMT2PS Z7, Z0, Z9
+	VMOVAPS   Z6, Z6
+	VPERMT2PS Z7, Z1, Z6
+	VCMPPS    $0x03, Z6, Z9, K1
+	VMOVAPS   Z4, K1, Z3
+	VMAXPS    Z6, Z9, Z6
+	VMOVAPS   Z9, Z7
+	VPERMT2PS Z8, Z2, Z7
+	VCMPPS    $0x03, Z7, Z7, K1
+	VMOVAPS   Z4, K1, Z3
+	VMAXPS    Z7, Z6, Z6
+	VMAXPS    Z5, Z6, Z5
+	VMOVAPS   Z5, Z5
+
+row3:
+	KMOVW    6(R9), K1
+	MOVQ     R11, DI
+	VMOVUPS  Z5, K1, (DI)
+	ADDQ     $0x00000080, R8
+	ADDQ     $0x40, R11
+	ADDQ     $0x00000010, R9
+	DECQ     R10
+	JNE      strip
+	ADDQ     $0x18, CX
+	ADDQ     BX, DX
+	DECQ     SI
+	JNE      block
+	VPTESTMD Z3, Z3, K1
+	KMOVW    K1, CX
+	ORL      CX, 84(AX)
+	VZEROUPPER
+	RET
+
+// func poolMax3Stride2Rows2AVX512(args *byte)
+// Requires: AVX, AVX512F
+TEXT ·poolMax3Stride2Rows2AVX512(SB), NOSPLIT, $0-8
+	MOVQ         args+0(FP), AX
+	MOVQ         48(AX), CX
+	VMOVUPS      orderEven<>+0(SB), Z0
+	VMOVUPS      orderOdd<>+0(SB), Z1
+	VMOVUPS      orderNext<>+0(SB), Z2
+	VPXORD       Z3, Z3, Z3
+	VBROADCASTSS wff800000<>+0(SB), Z4
+	MOVQ         24(AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         40(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         16(AX), DI
+	SUBQ         DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	KMOVW        (R9), K1
+	KMOVW        2(R9), K2
+	KMOVW        4(R9), K3
+	VBROADCASTSS 72(AX), Z5
+	VBROADCASTSS 72(AX), Z6
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVAPS      Z4, Z7
+	VMOVUPS      -1(R8)(DI*1), K1, Z7
+	VMOVAPS      Z4, Z8
+	VMOVUPS      63(R8)(DI*1), K2, Z8
+	VMOVAPS      Z4, Z9
+	VMOVUPS      127(R8)(DI*1), K3, Z9
+	VMOVAPS      Z7, Z10
+	VPERMT2PS    Z8, Z0, Z10
+	VMOVAPS      Z7, Z7
+	VPERMT2PS    Z8, Z1, Z7
+	VCMPPS       $0x03, Z7, Z10, K4
+	VMOVAPS      Z4, K4, Z3
+	VMAXPS       Z7, Z10, Z7
+	VMOVAPS      Z10, Z8
+	VPERMT2PS    Z9, Z2, Z8
+	VCMPPS       $0x03, Z8, Z8, K4
+	VMOVAPS      Z4, K4, Z3
+	VMAXPS       Z8, Z7, Z7
+	VMAXPS       Z5, Z7, Z5
+	VMOVAPS      Z5, Z5
+
+row1:
+	MOVQ      8(CX), DI
+	TESTQ     DI, DI
+	JE        row2
+	VMOVAPS   Z4, Z7
+	VMOVUPS   -1(R8)(DI*1), K1, Z7
+	VMOVAPS   Z4, Z8
+	VMOVUPS   63(R8)(DI*1), K2, Z8
+	VMOVAPS   Z4, Z9
+	VMOVUPS   127(R8)(DI*1), K3, Z9
+	VMOVAPS   Z7, Z10
+	VPERMT2PS Z8, Z0, Z10
+	VMOVAPS   Z7, Z7
+	VPERMT2PS Z8, Z1, Z7
+	VCMPPS    $0x03, Z7, Z10, K4
+	VMOVAPS   Z4, K4, Z3
+	VMAXPS    Z7, Z10, Z7
+	VMOVAPS   Z10, Z8
+	VPERMT2PS Z9, Z2, Z8
+	VCMPPS    $0x03, Z8, Z8, K4
+	VMOVAPS   Z4, K4, Z3
+	VMAXPS    Z8, Z7, Z7
+	VMAXPS    Z5, Z7, Z5
+	VMOVAPS   Z5, Z5
+
+row2:
+	MOVQ      16(CX), DI
+	TESTQ     DI, DI
+	JE        row3
+	VMOVAPS   Z4, Z7
+	VMOVUPS   -1(R8)(DI*1), K1, Z7
+	VMOVAPS   Z4, Z8
+	VMOVUPS   63(R8)(DI*1), K2, Z8
+	VMOVAPS   Z4, Z9
+	VMOVUPS   127(R8)(DI*1), K3, Z9
+	VMOVAPS   Z7, Z10
+	VPERMT2PS Z8, Z0, Z10
+	VMOVAPS   Z7, Z7
+	VPERMT2PS Z8, Z1, Z7
+	VCMPPS    $0x03, Z7, Z10, K4
+	VMOVAPS   Z4, K4, Z3
+	VMAXPS    Z7, Z10, Z7
+	VMOVAPS   Z10, Z8
+	VPERMT2PS Z9, Z2, Z8
+	VCMPPS    $0x03, Z8, Z8, K4
+	VMOVAPS   Z4, K4, Z3
+	VMAXPS    Z8, Z7, Z7
+	VMAXPS    Z5, Z7, Z5
+	VMOVAPS   Z5, Z5
+	VMAXPS    Z6, Z7, Z6
+	VMOVAPS   Z6, Z6
+
+row3:
+	MOVQ      24(CX), DI
+	TESTQ     DI, DI
+	JE        row4
+	VMOVAPS   Z4, Z7
+	VMOVUPS   -1(R8)(DI*1), K1, Z7
+	VMOVAPS   Z4, Z8
+	VMOVUPS   63(R8)(DI*1), K2, Z8
+	VMOVAPS   Z4, Z9
+	VMOVUPS   127(R8)(DI*1), K3, Z9
+	VMOVAPS   Z7, Z10
+	VPERMT2PS Z8, Z0, Z10
+	VMOVAPS   Z7, Z7
+	VPERMT2PS Z8, Z1, Z7
+	VCMPPS    $0x03, Z7, Z10, K4
+	VMOVAPS   Z4, K4, Z3
+	VMAXPS    Z7, Z10, Z7
+	VMOVAPS   Z10, Z8
+	VPERMT2PS Z9, Z2, Z8
+	VCMPPS    $0x03, Z8, Z8, K4
+	VMOVAPS   Z4, K4, Z3
+	VMAXPS    Z8, Z7, Z7
+	VMAXPS    Z6, Z7, Z6
+	VMOVAPS   Z6, Z6
+
+row4:
+	MOVQ      32(CX), DI
+	TESTQ     DI, DI
+	JE        row5
+	VMOVAPS   Z4, Z7
+	VMOVUPS   -1(R8)(DI*1), K1, Z7
+	VMOVAPS   Z4, Z8
+	VMOVUPS   63(R8)(DI*1), K2, Z8
+	VMOVAPS   Z4, Z9
+	VMOVUPS   127(R8)(DI*1), K3, Z9
+	VMOVAPS   Z7, Z10
+	VPERMT2PS Z8, Z0, Z10
+	VMOVAPS   Z7, Z7
+	VPERMT2PS Z8, Z1, Z7
+	VCMPPS    $0x03, Z7, Z10, K1
+	VMOVAPS   Z4, K1, Z3
+	VMAXPS    Z7, Z10, Z7
+	VMOVAPS   Z10, Z8
+	VPERMT2PS Z9, Z2, Z8
+	VCMPPS    $0x03, Z8, Z8, K1
+	VMOVAPS   Z4, K1, Z3
+	VMAXPS    Z8, Z7, Z7
+	VMAXPS    Z6, Z7, Z6
+	VMOVAPS   Z6, Z6
+
+row5:
+	KMOVW    6(R9), K1
+	MOVQ     R11, DI
+	VMOVUPS  Z5, K1, (DI)
+	ADDQ     BX, DI
+	VMOVUPS  Z6, K1, (DI)
+	ADDQ     $0x00000080, R8
+	ADDQ     $0x40, R11
+	ADDQ     $0x00000010, R9
+	DECQ     R10
+	JNE      strip
+	ADDQ     $0x28, CX
+	ADDQ     BX, DX
+	ADDQ     BX, DX
+	DECQ     SI
+	JNE      block
+	VPTESTMD Z3, Z3, K1
+	KMOVW    K1, CX
+	ORL      CX, 84(AX)
+	VZEROUPPER
+	RET
+
+// func poolMax3Stride2Rows3AVX512(args *byte)
+// Requires: AVX, AVX512F
+TEXT ·poolMax3Stride2Rows3AVX512(SB), NOSPLIT, $0-8
+	MOVQ         args+0(FP), AX
+	MOVQ         48(AX), CX
+	VMOVUPS      orderEven<>+0(SB), Z0
+	VMOVUPS      orderOdd<>+0(SB), Z1
+	VMOVUPS      orderNext<>+0(SB), Z2
+	VPXORD       Z3, Z3, Z3
+	VBROADCASTSS wff800000<>+0(SB), Z4
+	MOVQ         24(AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         40(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         16(AX), DI
+	SUBQ         DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	KMOVW        (R9), K1
+	KMOVW        2(R9), K2
+	KMOVW        4(R9), K3
+	VBROADCASTSS 72(AX), Z5
+	VBROADCASTSS 72(AX), Z6
+	VBROADCASTSS 72(AX), Z7
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVAPS      Z4, Z8
+	VMOVUPS      -1(R8)(DI*1), K1, Z8
+	VMOVAPS      Z4, Z9
+	VMOVUPS      63(R8)(DI*1), K2, Z9
+	VMOVAPS      Z4, Z10
+	VMOVUPS      127(R8)(DI*1), K3, Z10
+	VMOVAPS      Z8, Z11
+	VPERMT2PS    Z9, Z0, Z11
+	VMOVAPS      Z8, Z8
+	VPERMT2PS    Z9, Z1, Z8
+	VCMPPS       $0x03, Z8, Z11, K4
+	VMOVAPS      Z4, K4, Z3
+	VMAXPS       Z8, Z11, Z8
+	VMOVAPS      Z11, Z9
+	VPERMT2PS    Z10, Z2, Z9
+	VCMPPS       $0x03, Z9, Z9, K4
+	VMOVAPS      Z4, K4, Z3
+	VMAXPS       Z9, Z8, Z8
+	VMAXPS       Z5, Z8, Z5
+	VMOVAPS      Z5, Z5
+
+row1:
+	MOVQ      8(CX), DI
+	TESTQ     DI, DI
+	JE        row2
+	VMOVAPS   Z4, Z8
+	VMOVUPS   -1(R8)(DI*1), K1, Z8
+	VMOVAPS   Z4, Z9
+	VMOVUPS   63(R8)(DI*1), K2, Z9
+	VMOVAPS   Z4, Z10
+	VMOVUPS   127(R8)(DI*1), K3, Z10
+	VMOVAPS   Z8, Z11
+	VPERMT2PS Z9, Z0, Z11
+	VMOVAPS   Z8, Z8
+	VPERMT2PS Z9, Z1, Z8
+	VCMPPS    $0x03, Z8, Z11, K4
+	VMOVAPS   Z4, K4, Z3
+	VMAXPS    Z8, Z11, Z8
+	VMOVAPS   Z11, Z9
+	VPERMT2PS Z10, Z2, Z9
+	VCMPPS    $0x03, Z9, Z9, K4
+	VMOVAPS   Z4, K4, Z3
+	VMAXPS    Z9, Z8, Z8
+	VMAXPS    Z5, Z8, Z5
+	VMOVAPS   Z5, Z5
+
+row2:
+	MOVQ      16(CX), DI
+	TESTQ     DI, DI
+	JE        row3
+	VMOVAPS   Z4, Z8
+	VMOVUPS   -1(R8)(DI*1), K1, Z8
+	VMOVAPS   Z4, Z9
+	VMOVUPS   63(R8)(DI*1), K2, Z9
+	VMOVAPS   Z4, Z10
+	VMOVUPS   127(R8)(DI*1), K3, Z10
+	VMOVAPS   Z8, Z11
+	VPERMT2PS Z9, Z0, Z11
+	VMOVAPS   Z8, Z8
+	VPERMT2PS Z9, Z1, Z8
+	VCMPPS    $0x03, Z8, Z11, K4
+	VMOVAPS   Z4, K4, Z3
+	VMAXPS    Z8, Z11, Z8
+	VMOVAPS   Z11, Z9
+	VPERMT2PS Z10, Z2, Z9
+	VCMPPS    $0x03, Z9, Z9, K4
+	VMOVAPS   Z4, K4, Z3
+	VMAXPS    Z9, Z8, Z8
+	VMAXPS    Z5, Z8, Z5
+	VMOVAPS   Z5, Z5
+	VMAXPS    Z6, Z8, Z6
+	VMOVAPS   Z6, Z6
+
+row3:
+	MOVQ      24(CX), DI
+	TESTQ     DI, DI
+	JE        row4
+	VMOVAPS   Z4, Z8
+	VMOVUPS   -1(R8)(DI*1), K1, Z8
+	VMOVAPS   Z4, Z9
+	VMOVUPS   63(R8)(DI*1), K2, Z9
+	VMOVAPS   Z4, Z10
+	VMOVUPS   127(R8)(DI*1), K3, Z10
+	VMOVAPS   Z8, Z11
+	VPERMT2PS Z9, Z0, Z11
+	VMOVAPS   Z8, Z8
+	VPERMT2PS Z9, Z1, Z8
+	VCMPPS    $0x03, Z8, Z11, K4
+	VMOVAPS   Z4, K4, Z3
+	VMAXPS    Z8, Z11, Z8
+	VMOVAPS   Z11, Z9
+	VPERMT2PS Z10, Z2, Z9
+	VCMPPS    $0x03, Z9, Z9, K4
+	VMOVAPS   Z4, K4, Z3
+	VMAXPS    Z9, Z8, Z8
+	VMAXPS    Z6, Z8, Z6
+	VMOVAPS   Z6, Z6
+
+row4:
+	MOVQ      32(CX), DI
+	TESTQ     DI, DI
+	JE        row5
+	VMOVAPS   Z4, Z8
+	VMOVUPS   -1(R8)(DI*1), K1, Z8
+	VMOVAPS   Z4, Z9
+	VMOVUPS   63(R8)(DI*1), K2, Z9
+	VMOVAPS   Z4, Z10
+	VMOVUPS   127(R8)(DI*1), K3, Z10
+	VMOVAPS   Z8, Z11
+	VPERMT2PS Z9, Z0, Z11
+	VMOVAPS   Z8, Z8
+	VPERMT2PS Z9, Z1, Z8
+	VCMPPS    $0x03, Z8, Z11, K4
+	VMOVAPS   Z4, K4, Z3
+	VMAXPS    Z8, Z11, Z8
+	VMOVAPS   Z11, Z9
+	VPERMT2PS Z10, Z2, Z9
+	VCMPPS    $0x03, Z9, Z9, K4
+	VMOVAPS   Z4, K4, Z3
+	VMAXPS    Z9, Z8, Z8
+	VMAXPS    Z6, Z8, Z6
+	VMOVAPS   Z6, Z6
+	VMAXPS    Z7, Z8, Z7
+	VMOVAPS   Z7, Z7
+
+row5:
+	MOVQ      40(CX), DI
+	TESTQ     DI, DI
+	JE        row6
+	VMOVAPS   Z4, Z8
+	VMOVUPS   -1(R8)(DI*1), K1, Z8
+	VMOVAPS   Z4, Z9
+	VMOVUPS   63(R8)(DI*1), K2, Z9
+	VMOVAPS   Z4, Z10
+	VMOVUPS   127(R8)(DI*1), K3, Z10
+	VMOVAPS   Z8, Z11
+	VPERMT2PS Z9, Z0, Z11
+	VMOVAPS   Z8, Z8
+	VPERMT2PS Z9, Z1, Z8
+	VCMPPS    $0x03, Z8, Z11, K4
+	VMOVAPS   Z4, K4, Z3
+	VMAXPS    Z8, Z11, Z8
+	VMOVAPS   Z11, Z9
+	VPERMT2PS Z10, Z2, Z9
+	VCMPPS    $0x03, Z9, Z9, K4
+	VMOVAPS   Z4, K4, Z3
+	VMAXPS    Z9, Z8, Z8
+	VMAXPS    Z7, Z8, Z7
+	VMOVAPS   Z7, Z7
+
+row6:
+	MOVQ      48(CX), DI
+	TESTQ     DI, DI
+	JE        row7
+	VMOVAPS   Z4, Z8
+	VMOVUPS   -1(R8)(DI*1), K1, Z8
+	VMOVAPS   Z4, Z9
+	VMOVUPS   63(R8)(DI*1), K2, Z9
+	VMOVAPS   Z4, Z10
+	VMOVUPS   127(R8)(DI*1), K3, Z10
+	VMOVAPS   Z8, Z11
+	VPERMT2PS Z9, Z0, Z11
+	VMOVAPS   Z8, Z8
+	VPERMT2PS Z9, Z1, Z8
+	VCMPPS    $0x03, Z8, Z11, K1
+	VMOVAPS   Z4, K1, Z3
+	VMAXPS    Z8, Z11, Z8
+	VMOVAPS   Z11, Z9
+	VPERMT2PS Z10, Z2, Z9
+	VCMPPS    $0x03, Z9, Z9, K1
+	VMOVAPS   Z4, K1, Z3
+	VMAXPS    Z9, Z8, Z8
+	VMAXPS    Z7, Z8, Z7
+	VMOVAPS   Z7, Z7
+
+row7:
+	KMOVW    6(R9), K1
+	MOVQ     R11, DI
+	VMOVUPS  Z5, K1, (DI)
+	ADDQ     BX, DI
+	VMOVUPS  Z6, K1, (DI)
+	ADDQ     BX, DI
+	VMOVUPS  Z7, K1, (DI)
+	ADDQ     $0x00000080, R8
+	ADDQ     $0x40, R11
+	ADDQ     $0x00000010, R9
+	DECQ     R10
+	JNE      strip
+	ADDQ     $0x38, CX
+	ADDQ     BX, DX
+	ADDQ     BX, DX
+	ADDQ     BX, DX
+	DECQ     SI
+	JNE      block
+	VPTESTMD Z3, Z3, K1
+	KMOVW    K1, CX
+	ORL      CX, 84(AX)
+	VZEROUPPER
+	RET
+
+// func poolMax3Stride2Rows4AVX512(args *byte)
+// Requires: AVX, AVX512F
+TEXT ·poolMax3Stride2Rows4AVX512(SB), NOSPLIT, $0-8
+	MOVQ         args+0(FP), AX
+	MOVQ         48(AX), CX
+	VMOVUPS      orderEven<>+0(SB), Z0
+	VMOVUPS      orderOdd<>+0(SB), Z1
+	VMOVUPS      orderNext<>+0(SB), Z2
+	VPXORD       Z3, Z3, Z3
+	VBROADCASTSS wff800000<>+0(SB), Z4
+	MOVQ         24(AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         40(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         16(AX), DI
+	SUBQ         DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	KMOVW        (R9), K1
+	KMOVW        2(R9), K2
+	KMOVW        4(R9), K3
+	VBROADCASTSS 72(AX), Z5
+	VBROADCASTSS 72(AX), Z6
+	VBROADCASTSS 72(AX), Z7
+	VBROADCASTSS 72(AX), Z8
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVAPS      Z4, Z9
+	VMOVUPS      -1(R8)(DI*1), K1, Z9
+	VMOVAPS      Z4, Z10
+	VMOVUPS      63(R8)(DI*1), K2, Z10
+	VMOVAPS      Z4, Z11
+	VMOVUPS      127(R8)(DI*1), K3, Z11
+	VMOVAPS      Z9, Z12
+	VPERMT2PS    Z10, Z0, Z12
+	VMOVAPS      Z9, Z9
+	VPERMT2PS    Z10, Z1, Z9
+	VCMPPS       $0x03, Z9, Z12, K4
+	VMOVAPS      Z4, K4, Z3
+	VMAXPS       Z9, Z12, Z9
+	VMOVAPS      Z12, Z10
+	VPERMT2PS    Z11, Z2, Z10
+	VCMPPS       $0x03, Z10, Z10, K4
+	VMOVAPS      Z4, K4, Z3
+	VMAXPS       Z10, Z9, Z9
+	VMAXPS       Z5, Z9, Z5
+	VMOVAPS      Z5, Z5
+
+row1:
+	MOVQ      8(CX), DI
+	TESTQ     DI, DI
+	JE        row2
+	VMOVAPS   Z4, Z9
+	VMOVUPS   -1(R8)(DI*1), K1, Z9
+	VMOVAPS   Z4, Z10
+	VMOVUPS   63(R8)(DI*1), K2, Z10
+	VMOVAPS   Z4, Z11
+	VMOVUPS   127(R8)(DI*1), K3, Z11
+	VMOVAPS   Z9, Z12
+	VPERMT2PS Z10, Z0, Z12
+	VMOVAPS   Z9, Z9
+	VPERMT2PS Z10, Z1, Z9
+	VCMPPS    $0x03, Z9, Z12, K4
+	VMOVAPS   Z4, K4, Z3
+	VMAXPS    Z9, Z12, Z9
+	VMOVAPS   Z12, Z10
+	VPERMT2PS Z11, Z2, Z10
+	VCMPPS    $0x03, Z10, Z10, K4
+	VMOVAPS   Z4, K4, Z3
+	VMAXPS    Z10, Z9, Z9
+	VMAXPS    Z5, Z9, Z5
+	VMOVAPS   Z5, Z5
+
+row2:
+	MOVQ      16(CX), DI
+	TESTQ     DI, DI
+	JE        row3
+	VMOVAPS   Z4, Z9
+	VMOVUPS   -1(R8)(DI*1), K1, Z9
+	VMOVAPS   Z4, Z10
+	VMOVUPS   63(R8)(DI*1), K2, Z10
+	VMOVAPS   Z4, Z11
+	VMOVUPS   127(R8)(DI*1), K3, Z11
+	VMOVAPS   Z9, Z12
+	VPERMT2PS Z10, Z0, Z12
+	VMOVAPS   Z9, Z9
+	VPERMT2PS Z10, Z1, Z9
+	VCMPPS    $0x03, Z9, Z12, K4
+	VMOVAPS   Z4, K4, Z3
+	VMAXPS    Z9, Z12, Z9
+	VMOVAPS   Z12, Z10
+	VPERMT2PS Z11, Z2, Z10
+	VCMPPS    $0x03, Z10, Z10, K4
+	VMOVAPS   Z4, K4, Z3
+	VMAXPS    Z10, Z9, Z9
+	VMAXPS    Z5, Z9, Z5
+	VMOVAPS   Z5, Z5
+	VMAXPS    Z6, Z9, Z6
+	VMOVAPS   Z6, Z6
+
+row3:
+	MOVQ      24(CX), DI
+	TESTQ     DI, DI
+	JE        row4
+	VMOVAPS   Z4, Z9
+	VMOVUPS   -1(R8)(DI*1), K1, Z9
+	VMOVAPS   Z4, Z10
+	VMOVUPS   63(R8)(DI*1), K2, Z10
+	VMOVAPS   Z4, Z11
+	VMOVUPS   127(R8)(DI*1), K3, Z11
+	VMOVAPS   Z9, Z12
+	VPERMT2PS Z10, Z0, Z12
+	VMOVAPS   Z9, Z9
+	VPERMT2PS Z10, Z1, Z9
+	VCMPPS    $0x03, Z9, Z12, K4
+	VMOVAPS   Z4, K4, Z3
+	VMAXPS    Z9, Z12, Z9
+	VMOVAPS   Z12, Z10
+	VPERMT2PS Z11, Z2, Z10
+	VCMPPS    $0x03, Z10, Z10, K4
+	VMOVAPS   Z4, K4, Z3
+	VMAXPS    Z10, Z9, Z9
+	VMAXPS    Z6, Z9, Z6
+	VMOVAPS   Z6, Z6
+
+row4:
+	MOVQ      32(CX), DI
+	TESTQ     DI, DI
+	JE        row5
+	VMOVAPS   Z4, Z9
+	VMOVUPS   -1(R8)(DI*1), K1, Z9
+	VMOVAPS   Z4, Z10
+	VMOVUPS   63(R8)(DI*1), K2, Z10
+	VMOVAPS   Z4, Z11
+	VMOVUPS   127(R8)(DI*1), K3, Z11
+	VMOVAPS   Z9, Z12
+	VPERMT2PS Z10, Z0, Z12
+	VMOVAPS   Z9, Z9
+	VPERMT2PS Z10, Z1, Z9
+	VCMPPS    $0x03, Z9, Z12, K4
+	VMOVAPS   Z4, K4, Z3
+	VMAXPS    Z9, Z12, Z9
+	VMOVAPS   Z12, Z10
+	VPERMT2PS Z11, Z2, Z10
+	VCMPPS    $0x03, Z10, Z10, K4
+	VMOVAPS   Z4, K4, Z3
+	VMAXPS    Z10, Z9, Z9
+	VMAXPS    Z6, Z9, Z6
+	VMOVAPS   Z6, Z6
+	VMAXPS    Z7, Z9, Z7
+	VMOVAPS   Z7, Z7
+
+row5:
+	MOVQ      40(CX), DI
+	TESTQ     DI, DI
+	JE        row6
+	VMOVAPS   Z4, Z9
+	VMOVUPS   -1(R8)(DI*1), K1, Z9
+	VMOVAPS   Z4, Z10
+	VMOVUPS   63(R8)(DI*1), K2, Z10
+	VMOVAPS   Z4, Z11
+	VMOVUPS   127(R8)(DI*1), K3, Z11
+	VMOVAPS   Z9, Z12
+	VPERMT2PS Z10, Z0, Z12
+	VMOVAPS   Z9, Z9
+	VPERMT2PS Z10, Z1, Z9
+	VCMPPS    $0x03, Z9, Z12, K4
+	VMOVAPS   Z4, K4, Z3
+	VMAXPS    Z9, Z12, Z9
+	VMOVAPS   Z12, Z10
+	VPERMT2PS Z11, Z2, Z10
+	VCMPPS    $0x03, Z10, Z10, K4
+	VMOVAPS   Z4, K4, Z3
+	VMAXPS    Z10, Z9, Z9
+	VMAXPS    Z7, Z9, Z7
+	VMOVAPS   Z7, Z7
+
+row6:
+	MOVQ      48(CX), DI
+	TESTQ     DI, DI
+	JE        row7
+	VMOVAPS   Z4, Z9
+	VMOVUPS   -1(R8)(DI*1), K1, Z9
+	VMOVAPS   Z4, Z10
+	VMOVUPS   63(R8)(DI*1), K2, Z10
+	VMOVAPS   Z4, Z11
+	VMOVUPS   127(R8)(DI*1), K3, Z11
+	VMOVAPS   Z9, Z12
+	VPERMT2PS Z10, Z0, Z12
+	VMOVAPS   Z9, Z9
+	VPERMT2PS Z10, Z1, Z9
+	VCMPPS    $0x03, Z9, Z12, K4
+	VMOVAPS   Z4, K4, Z3
+	VMAXPS    Z9, Z12, Z9
+	VMOVAPS   Z12, Z10
+	VPERMT2PS Z11, Z2, Z10
+	VCMPPS    $0x03, Z10, Z10, K4
+	VMOVAPS   Z4, K4, Z3
+	VMAXPS    Z10, Z9, Z9
+	VMAXPS    Z7, Z9, Z7
+	VMOVAPS   Z7, Z7
+	VMAXPS    Z8, Z9, Z8
+	VMOVAPS   Z8, Z8
+
+row7:
+	MOVQ      56(CX), DI
+	TESTQ     DI, DI
+	JE        row8
+	VMOVAPS   Z4, Z9
+	VMOVUPS   -1(R8)(DI*1), K1, Z9
+	VMOVAPS   Z4, Z10
+	VMOVUPS   63(R8)(DI*1), K2, Z10
+	VMOVAPS   Z4, Z11
+	VMOVUPS   127(R8)(DI*1), K3, Z11
+	VMOVAPS   Z9, Z12
+	VPERMT2PS Z10, Z0, Z12
+	VMOVAPS   Z9, Z9
+	VPERMT2PS Z10, Z1, Z9
+	VCMPPS    $0x03, Z9, Z12, K4
+	VMOVAPS   Z4, K4, Z3
+	VMAXPS    Z9, Z12, Z9
+	VMOVAPS   Z12, Z10
+	VPERMT2PS Z11, Z2, Z10
+	VCMPPS    $0x03, Z10, Z10, K4
+	VMOVAPS   Z4, K4, Z3
+	VMAXPS    Z10, Z9, Z9
+	VMAXPS    Z8, Z9, Z8
+	VMOVAPS   Z8, Z8
+
+row8:
+	MOVQ      64(CX), DI
+	TESTQ     DI, DI
+	JE        row9
+	VMOVAPS   Z4, Z9
+	VMOVUPS   -1(R8)(DI*1), K1, Z9
+	VMOVAPS   Z4, Z10
+	VMOVUPS   63(R8)(DI*1), K2, Z10
+	VMOVAPS   Z4, Z11
+	VMOVUPS   127(R8)(DI*1), K3, Z11
+	VMOVAPS   Z9, Z12
+	VPERMT2PS Z10, Z0, Z12
+	VMOVAPS   Z9, Z9
+	VPERMT2PS Z10, Z1, Z9
+	VCMPPS    $0x03, Z9, Z12, K1
+	VMOVAPS   Z4, K1, Z3
+	VMAXPS    Z9, Z12, Z9
+	VMOVAPS   Z12, Z10
+	VPERMT2PS Z11, Z2, Z10
+	VCMPPS    $0x03, Z10, Z10, K1
+	VMOVAPS   Z4, K1, Z3
+	VMAXPS    Z10, Z9, Z9
+	VMAXPS    Z8, Z9, Z8
+	VMOVAPS   Z8, Z8
+
+row9:
+	KMOVW    6(R9), K1
+	MOVQ     R11, DI
+	VMOVUPS  Z5, K1, (DI)
+	ADDQ     BX, DI
+	VMOVUPS  Z6, K1, (DI)
+	ADDQ     BX, DI
+	VMOVUPS  Z7, K1, (DI)
+	ADDQ     BX, DI
+	VMOVUPS  Z8, K1, (DI)
+	ADDQ     $0x00000080, R8
+	ADDQ     $0x40, R11
+	ADDQ     $0x00000010, R9
+	DECQ     R10
+	JNE      strip
+	ADDQ     $0x48, CX
+	ADDQ     BX, DX
+	ADDQ     BX, DX
+	ADDQ     BX, DX
+	ADDQ     BX, DX
+	DECQ     SI
+	JNE      block
+	VPTESTMD Z3, Z3, K1
+	KMOVW    K1, CX
+	ORL      CX, 84(AX)
+	VZEROUPPER
+	RET
+
+// func poolMax2Stride2Rows1AVX2(args *byte)
+// Requires: AVX, AVX2
+TEXT ·poolMax2Stride2Rows1AVX2(SB), NOSPLIT, $0-8
+	MOVQ         args+0(FP), AX
+	MOVQ         48(AX), CX
+	VXORPS       Y0, Y0, Y0
+	VBROADCASTSS wff800000<>+0(SB), Y1
+	MOVQ         24(AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         40(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         16(AX), DI
+	SUBQ         DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	VBROADCASTSS 72(AX), Y2
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS      (R9), Y3
+	VMASKMOVPS   -1(R8)(DI*1), Y3, Y4
+	VBLENDVPS    Y3, Y4, Y1, Y3
+	VMOVUPS      32(R9), Y4
+	VMASKMOVPS   31(R8)(DI*1), Y4, Y5
+	VBLENDVPS    Y4, Y5, Y1, Y4
+	VSHUFPS      $0x88, Y4, Y3, Y5
+	VPERMPD      $0xd8, Y5, Y5
+	VSHUFPS      $0xdd, Y4, Y3, Y3
+	VPERMPD      $0xd8, Y3, Y3
+	VCMPPS       $0x03, Y3, Y5, Y4
+	VORPS        Y4, Y0, Y0
+	VMAXPS       Y3, Y5, Y3
+	VMAXPS       Y2, Y3, Y2
+	VMOVAPS      Y2, Y2
+
+row1:
+	MOVQ       8(CX), DI
+	TESTQ      DI, DI
+	JE         row2
+	VMOVUPS    (R9), Y3
+	VMASKMOVPS -1(R8)(DI*1), Y3, Y4
+	VBLENDVPS  Y3, Y4, Y1, Y3
+	VMOVUPS    32(R9), Y4
+	VMASKMOVPS 31(R8)(DI*1), Y4, Y5
+	VBLENDVPS  Y4, Y5, Y1, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VSHUFPS    $0xdd, Y4, Y3, Y3
+	VPERMPD    $0xd8, Y3, Y3
+	VCMPPS     $0x03, Y3, Y5, Y4
+	VORPS      Y4, Y0, Y0
+	VMAXPS     Y3, Y5, Y3
+	VMAXPS     Y2, Y3, Y2
+	VMOVAPS    Y2, Y2
+
+row2:
+	VMOVUPS 64(R9), Y3
+	CMPQ    R10, $0x01
+	JE      last
+	MOVQ    R11, DI
+	VMOVUPS Y2, (DI)
+	JMP     stored
+
+last:
+	MOVQ       R11, DI
+	VMASKMOVPS Y2, Y3, (DI)
+
+stored:
+	ADDQ      $0x00000040, R8
+	ADDQ      $0x20, R11
+	ADDQ      $0x00000100, R9
+	DECQ      R10
+	JNE       strip
+	ADDQ      $0x10, CX
+	ADDQ      BX, DX
+	DECQ      SI
+	JNE       block
+	VMOVMSKPS Y0, CX
+	ORL       CX, 84(AX)
+	VZEROUPPER
+	RET
+
+// func poolMax2Stride2Rows2AVX2(args *byte)
+// Requires: AVX, AVX2
+TEXT ·poolMax2Stride2Rows2AVX2(SB), NOSPLIT, $0-8
+	MOVQ         args+0(FP), AX
+	MOVQ         48(AX), CX
+	VXORPS       Y0, Y0, Y0
+	VBROADCASTSS wff800000<>+0(SB), Y1
+	MOVQ         24(AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         40(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         16(AX), DI
+	SUBQ         DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	VBROADCASTSS 72(AX), Y2
+	VBROADCASTSS 72(AX), Y3
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS      (R9), Y4
+	VMASKMOVPS   -1(R8)(DI*1), Y4, Y5
+	VBLENDVPS    Y4, Y5, Y1, Y4
+	VMOVUPS      32(R9), Y5
+	VMASKMOVPS   31(R8)(DI*1), Y5, Y6
+	VBLENDVPS    Y5, Y6, Y1, Y5
+	VSHUFPS      $0x88, Y5, Y4, Y6
+	VPERMPD      $0xd8, Y6, Y6
+	VSHUFPS      $0xdd, Y5, Y4, Y4
+	VPERMPD      $0xd8, Y4, Y4
+	VCMPPS       $0x03, Y4, Y6, Y5
+	VORPS        Y5, Y0, Y0
+	VMAXPS       Y4, Y6, Y4
+	VMAXPS       Y2, Y4, Y2
+	VMOVAPS      Y2, Y2
+
+row1:
+	MOVQ       8(CX), DI
+	TESTQ      DI, DI
+	JE         row2
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS -1(R8)(DI*1), Y4, Y5
+	VBLENDVPS  Y4, Y5, Y1, Y4
+	VMOVUPS    32(R9), Y5
+	VMASKMOVPS 31(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VSHUFPS    $0xdd, Y5, Y4, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VCMPPS     $0x03, Y4, Y6, Y5
+	VORPS      Y5, Y0, Y0
+	VMAXPS     Y4, Y6, Y4
+	VMAXPS     Y2, Y4, Y2
+	VMOVAPS    Y2, Y2
+
+row2:
+	MOVQ       16(CX), DI
+	TESTQ      DI, DI
+	JE         row3
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS -1(R8)(DI*1), Y4, Y5
+	VBLENDVPS  Y4, Y5, Y1, Y4
+	VMOVUPS    32(R9), Y5
+	VMASKMOVPS 31(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VSHUFPS    $0xdd, Y5, Y4, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VCMPPS     $0x03, Y4, Y6, Y5
+	VORPS      Y5, Y0, Y0
+	VMAXPS     Y4, Y6, Y4
+	VMAXPS     Y3, Y4, Y3
+	VMOVAPS    Y3, Y3
+
+row3:
+	MOVQ       24(CX), DI
+	TESTQ      DI, DI
+	JE         row4
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS -1(R8)(DI*1), Y4, Y5
+	VBLENDVPS  Y4, Y5, Y1, Y4
+	VMOVUPS    32(R9), Y5
+	VMASKMOVPS 31(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VSHUFPS    $0xdd, Y5, Y4, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VCMPPS     $0x03, Y4, Y6, Y5
+	VORPS      Y5, Y0, Y0
+	VMAXPS     Y4, Y6, Y4
+	VMAXPS     Y3, Y4, Y3
+	VMOVAPS    Y3, Y3
+
+row4:
+	VMOVUPS 64(R9), Y4
+	CMPQ    R10, $0x01
+	JE      last
+	MOVQ    R11, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    BX, DI
+	VMOVUPS Y3, (DI)
+	JMP     stored
+
+last:
+	MOVQ       R11, DI
+	VMASKMOVPS Y2, Y4, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y3, Y4, (DI)
+
+stored:
+	ADDQ      $0x00000040, R8
+	ADDQ      $0x20, R11
+	ADDQ      $0x00000100, R9
+	DECQ      R10
+	JNE       strip
+	ADDQ      $0x20, CX
+	ADDQ      BX, DX
+	ADDQ      BX, DX
+	DECQ      SI
+	JNE       block
+	VMOVMSKPS Y0, CX
+	ORL       CX, 84(AX)
+	VZEROUPPER
+	RET
+
+// func poolMax2Stride2Rows3AVX2(args *byte)
+// Requires: AVX, AVX2
+TEXT ·poolMax2Stride2Rows3AVX2(SB), NOSPLIT, $0-8
+	MOVQ         args+0(FP), AX
+	MOVQ         48(AX), CX
+	VXORPS       Y0, Y0, Y0
+	VBROADCASTSS wff800000<>+0(SB), Y1
+	MOVQ         24(AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         40(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         16(AX), DI
+	SUBQ         DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	VBROADCASTSS 72(AX), Y2
+	VBROADCASTSS 72(AX), Y3
+	VBROADCASTSS 72(AX), Y4
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS      (R9), Y5
+	VMASKMOVPS   -1(R8)(DI*1), Y5, Y6
+	VBLENDVPS    Y5, Y6, Y1, Y5
+	VMOVUPS      32(R9), Y6
+	VMASKMOVPS   31(R8)(DI*1), Y6, Y7
+	VBLENDVPS    Y6, Y7, Y1, Y6
+	VSHUFPS      $0x88, Y6, Y5, Y7
+	VPERMPD      $0xd8, Y7, Y7
+	VSHUFPS      $0xdd, Y6, Y5, Y5
+	VPERMPD      $0xd8, Y5, Y5
+	VCMPPS       $0x03, Y5, Y7, Y6
+	VORPS        Y6, Y0, Y0
+	VMAXPS       Y5, Y7, Y5
+	VMAXPS       Y2, Y5, Y2
+	VMOVAPS      Y2, Y2
+
+row1:
+	MOVQ       8(CX), DI
+	TESTQ      DI, DI
+	JE         row2
+	VMOVUPS    (R9), Y5
+	VMASKMOVPS -1(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VMOVUPS    32(R9), Y6
+	VMASKMOVPS 31(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VSHUFPS    $0x88, Y6, Y5, Y7
+	VPERMPD    $0xd8, Y7, Y7
+	VSHUFPS    $0xdd, Y6, Y5, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VCMPPS     $0x03, Y5, Y7, Y6
+	VORPS      Y6, Y0, Y0
+	VMAXPS     Y5, Y7, Y5
+	VMAXPS     Y2, Y5, Y2
+	VMOVAPS    Y2, Y2
+
+row2:
+	MOVQ       16(CX), DI
+	TESTQ      DI, DI
+	JE         row3
+	VMOVUPS    (R9), Y5
+	VMASKMOVPS -1(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VMOVUPS    32(R9), Y6
+	VMASKMOVPS 31(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VSHUFPS    $0x88, Y6, Y5, Y7
+	VPERMPD    $0xd8, Y7, Y7
+	VSHUFPS    $0xdd, Y6, Y5, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VCMPPS     $0x03, Y5, Y7, Y6
+	VORPS      Y6, Y0, Y0
+	VMAXPS     Y5, Y7, Y5
+	VMAXPS     Y3, Y5, Y3
+	VMOVAPS    Y3, Y3
+
+row3:
+	MOVQ       24(CX), DI
+	TESTQ      DI, DI
+	JE         row4
+	VMOVUPS    (R9), Y5
+	VMASKMOVPS -1(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VMOVUPS    32(R9), Y6
+	VMASKMOVPS 31(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VSHUFPS    $0x88, Y6, Y5, Y7
+	VPERMPD    $0xd8, Y7, Y7
+	VSHUFPS    $0xdd, Y6, Y5, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VCMPPS     $0x03, Y5, Y7, Y6
+	VORPS      Y6, Y0, Y0
+	VMAXPS     Y5, Y7, Y5
+	VMAXPS     Y3, Y5, Y3
+	VMOVAPS    Y3, Y3
+
+row4:
+	MOVQ       32(CX), DI
+	TESTQ      DI, DI
+	JE         row5
+	VMOVUPS    (R9), Y5
+	VMASKMOVPS -1(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VMOVUPS    32(R9), Y6
+	VMASKMOVPS 31(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VSHUFPS    $0x88, Y6, Y5, Y7
+	VPERMPD    $0xd8, Y7, Y7
+	VSHUFPS    $0xdd, Y6, Y5, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VCMPPS     $0x03, Y5, Y7, Y6
+	VORPS      Y6, Y0, Y0
+	VMAXPS     Y5, Y7, Y5
+	VMAXPS     Y4, Y5, Y4
+	VMOVAPS    Y4, Y4
+
+row5:
+	MOVQ       40(CX), DI
+	TESTQ      DI, DI
+	JE         row6
+	VMOVUPS    (R9), Y5
+	VMASKMOVPS -1(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VMOVUPS    32(R9), Y6
+	VMASKMOVPS 31(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VSHUFPS    $0x88, Y6, Y5, Y7
+	VPERMPD    $0xd8, Y7, Y7
+	VSHUFPS    $0xdd, Y6, Y5, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VCMPPS     $0x03, Y5, Y7, Y6
+	VORPS      Y6, Y0, Y0
+	VMAXPS     Y5, Y7, Y5
+	VMAXPS     Y4, Y5, Y4
+	VMOVAPS    Y4, Y4
+
+row6:
+	VMOVUPS 64(R9), Y5
+	CMPQ    R10, $0x01
+	JE      last
+	MOVQ    R11, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    BX, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    BX, DI
+	VMOVUPS Y4, (DI)
+	JMP     stored
+
+last:
+	MOVQ       R11, DI
+	VMASKMOVPS Y2, Y5, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y3, Y5, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y4, Y5, (DI)
+
+stored:
+	ADDQ      $0x00000040, R8
+	ADDQ      $0x20, R11
+	ADDQ      $0x00000100, R9
+	DECQ      R10
+	JNE       strip
+	ADDQ      $0x30, CX
+	ADDQ      BX, DX
+	ADDQ      BX, DX
+	ADDQ      BX, DX
+	DECQ      SI
+	JNE       block
+	VMOVMSKPS Y0, CX
+	ORL       CX, 84(AX)
+	VZEROUPPER
+	RET
+
+// func poolMax2Stride2Rows4AVX2(args *byte)
+// Requires: AVX, AVX2
+TEXT ·poolMax2Stride2Rows4AVX2(SB), NOSPLIT, $0-8
+	MOVQ         args+0(FP), AX
+	MOVQ         48(AX), CX
+	VXORPS       Y0, Y0, Y0
+	VBROADCASTSS wff800000<>+0(SB), Y1
+	MOVQ         24(AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         40(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         16(AX), DI
+	SUBQ         DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	VBROADCASTSS 72(AX), Y2
+	VBROADCASTSS 72(AX), Y3
+	VBROADCASTSS 72(AX), Y4
+	VBROADCASTSS 72(AX), Y5
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS      (R9), Y6
+	VMASKMOVPS   -1(R8)(DI*1), Y6, Y7
+	VBLENDVPS    Y6, Y7, Y1, Y6
+	VMOVUPS      32(R9), Y7
+	VMASKMOVPS   31(R8)(DI*1), Y7, Y8
+	VBLENDVPS    Y7, Y8, Y1, Y7
+	VSHUFPS      $0x88, Y7, Y6, Y8
+	VPERMPD      $0xd8, Y8, Y8
+	VSHUFPS      $0xdd, Y7, Y6, Y6
+	VPERMPD      $0xd8, Y6, Y6
+	VCMPPS       $0x03, Y6, Y8, Y7
+	VORPS        Y7, Y0, Y0
+	VMAXPS       Y6, Y8, Y6
+	VMAXPS       Y2, Y6, Y2
+	VMOVAPS      Y2, Y2
+
+row1:
+	MOVQ       8(CX), DI
+	TESTQ      DI, DI
+	JE         row2
+	VMOVUPS    (R9), Y6
+	VMASKMOVPS -1(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VMOVUPS    32(R9), Y7
+	VMASKMOVPS 31(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VSHUFPS    $0x88, Y7, Y6, Y8
+	VPERMPD    $0xd8, Y8, Y8
+	VSHUFPS    $0xdd, Y7, Y6, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VCMPPS     $0x03, Y6, Y8, Y7
+	VORPS      Y7, Y0, Y0
+	VMAXPS     Y6, Y8, Y6
+	VMAXPS     Y2, Y6, Y2
+	VMOVAPS    Y2, Y2
+
+row2:
+	MOVQ       16(CX), DI
+	TESTQ      DI, DI
+	JE         row3
+	VMOVUPS    (R9), Y6
+	VMASKMOVPS -1(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VMOVUPS    32(R9), Y7
+	VMASKMOVPS 31(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VSHUFPS    $0x88, Y7, Y6, Y8
+	VPERMPD    $0xd8, Y8, Y8
+	VSHUFPS    $0xdd, Y7, Y6, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VCMPPS     $0x03, Y6, Y8, Y7
+	VORPS      Y7, Y0, Y0
+	VMAXPS     Y6, Y8, Y6
+	VMAXPS     Y3, Y6, Y3
+	VMOVAPS    Y3, Y3
+
+row3:
+	MOVQ       24(CX), DI
+	TESTQ      DI, DI
+	JE         row4
+	VMOVUPS    (R9), Y6
+	VMASKMOVPS -1(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VMOVUPS    32(R9), Y7
+	VMASKMOVPS 31(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VSHUFPS    $0x88, Y7, Y6, Y8
+	VPERMPD    $0xd8, Y8, Y8
+	VSHUFPS    $0xdd, Y7, Y6, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VCMPPS     $0x03, Y6, Y8, Y7
+	VORPS      Y7, Y0, Y0
+	VMAXPS     Y6, Y8, Y6
+	VMAXPS     Y3, Y6, Y3
+	VMOVAPS    Y3, Y3
+
+row4:
+	MOVQ       32(CX), DI
+	TESTQ      DI, DI
+	JE         row5
+	VMOVUPS    (R9), Y6
+	VMASKMOVPS -1(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VMOVUPS    32(R9), Y7
+	VMASKMOVPS 31(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VSHUFPS    $0x88, Y7, Y6, Y8
+	VPERMPD    $0xd8, Y8, Y8
+	VSHUFPS    $0xdd, Y7, Y6, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VCMPPS     $0x03, Y6, Y8, Y7
+	VORPS      Y7, Y0, Y0
+	VMAXPS     Y6, Y8, Y6
+	VMAXPS     Y4, Y6, Y4
+	VMOVAPS    Y4, Y4
+
+row5:
+	MOVQ       40(CX), DI
+	TESTQ      DI, DI
+	JE         row6
+	VMOVUPS    (R9), Y6
+	VMASKMOVPS -1(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VMOVUPS    32(R9), Y7
+	VMASKMOVPS 31(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VSHUFPS    $0x88, Y7, Y6, Y8
+	VPERMPD    $0xd8, Y8, Y8
+	VSHUFPS    $0xdd, Y7, Y6, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VCMPPS     $0x03, Y6, Y8, Y7
+	VORPS      Y7, Y0, Y0
+	VMAXPS     Y6, Y8, Y6
+	VMAXPS     Y4, Y6, Y4
+	VMOVAPS    Y4, Y4
+
+row6:
+	MOVQ       48(CX), DI
+	TESTQ      DI, DI
+	JE         row7
+	VMOVUPS    (R9), Y6
+	VMASKMOVPS -1(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VMOVUPS    32(R9), Y7
+	VMASKMOVPS 31(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VSHUFPS    $0x88, Y7, Y6, Y8
+	VPERMPD    $0xd8, Y8, Y8
+	VSHUFPS    $0xdd, Y7, Y6, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VCMPPS     $0x03, Y6, Y8, Y7
+	VORPS      Y7, Y0, Y0
+	VMAXPS     Y6, Y8, Y6
+	VMAXPS     Y5, Y6, Y5
+	VMOVAPS    Y5, Y5
+
+row7:
+	MOVQ       56(CX), DI
+	TESTQ      DI, DI
+	JE         row8
+	VMOVUPS    (R9), Y6
+	VMASKMOVPS -1(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VMOVUPS    32(R9), Y7
+	VMASKMOVPS 31(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VSHUFPS    $0x88, Y7, Y6, Y8
+	VPERMPD    $0xd8, Y8, Y8
+	VSHUFPS    $0xdd, Y7, Y6, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VCMPPS     $0x03, Y6, Y8, Y7
+	VORPS      Y7, Y0, Y0
+	VMAXPS     Y6, Y8, Y6
+	VMAXPS     Y5, Y6, Y5
+	VMOVAPS    Y5, Y5
+
+row8:
+	VMOVUPS 64(R9), Y6
+	CMPQ    R10, $0x01
+	JE      last
+	MOVQ    R11, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    BX, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    BX, DI
+	VMOVUPS Y4, (DI)
+	ADDQ    BX, DI
+	VMOVUPS Y5, (DI)
+	JMP     stored
+
+last:
+	MOVQ       R11, DI
+	VMASKMOVPS Y2, Y6, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y3, Y6, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y4, Y6, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y5, Y6, (DI)
+
+stored:
+	ADDQ      $0x00000040, R8
+	ADDQ      $0x20, R11
+	ADDQ      $0x00000100, R9
+	DECQ      R10
+	JNE       strip
+	ADDQ      $0x40, CX
+	ADDQ      BX, DX
+	ADDQ      BX, DX
+	ADDQ      BX, DX
+	ADDQ      BX, DX
+	DECQ      SI
+	JNE       block
+	VMOVMSKPS Y0, CX
+	ORL       CX, 84(AX)
+	VZEROUPPER
+	RET
+
+// func poolMax3Stride1Rows1AVX2(args *byte)
+// Requires: AVX
+TEXT ·poolMax3Stride1Rows1AVX2(SB), NOSPLIT, $0-8
+	MOVQ         args+0(FP), AX
+	MOVQ         48(AX), CX
+	VXORPS       Y0, Y0, Y0
+	VBROADCASTSS wff800000<>+0(SB), Y1
+	MOVQ         24(AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         40(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         16(AX), DI
+	SUBQ         DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	VBROADCASTSS 72(AX), Y2
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS      (R9), Y3
+	VMASKMOVPS   -1(R8)(DI*1), Y3, Y4
+	VBLENDVPS    Y3, Y4, Y1, Y3
+	VMOVUPS      32(R9), Y4
+	VMASKMOVPS   3(R8)(DI*1), Y4, Y5
+	VBLENDVPS    Y4, Y5, Y1, Y4
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VMAXPS       Y4, Y3, Y3
+	VMOVUPS      64(R9), Y4
+	VMASKMOVPS   7(R8)(DI*1), Y4, Y5
+	VBLENDVPS    Y4, Y5, Y1, Y4
+	VCMPPS       $0x03, Y4, Y4, Y5
+	VORPS        Y5, Y0, Y0
+	VMAXPS       Y4, Y3, Y3
+	VMAXPS       Y2, Y3, Y2
+	VMOVAPS      Y2, Y2
+
+row1:
+	MOVQ       8(CX), DI
+	TESTQ      DI, DI
+	JE         row2
+	VMOVUPS    (R9), Y3
+	VMASKMOVPS -1(R8)(DI*1), Y3, Y4
+	VBLENDVPS  Y3, Y4, Y1, Y3
+	VMOVUPS    32(R9), Y4
+	VMASKMOVPS 3(R8)(DI*1), Y4, Y5
+	VBLENDVPS  Y4, Y5, Y1, Y4
+	VCMPPS     $0x03, Y4, Y3, Y5
+	VORPS      Y5, Y0, Y0
+	VMAXPS     Y4, Y3, Y3
+	VMOVUPS    64(R9), Y4
+	VMASKMOVPS 7(R8)(DI*1), Y4, Y5
+	VBLENDVPS  Y4, Y5, Y1, Y4
+	VCMPPS     $0x03, Y4, Y4, Y5
+	VORPS      Y5, Y0, Y0
+	VMAXPS     Y4, Y3, Y3
+	VMAXPS     Y2, Y3, Y2
+	VMOVAPS    Y2, Y2
+
+row2:
+	MOVQ       16(CX), DI
+	TESTQ      DI, DI
+	JE         row3
+	VMOVUPS    (R9), Y3
+	VMASKMOVPS -1(R8)(DI*1), Y3, Y4
+	VBLENDVPS  Y3, Y4, Y1, Y3
+	VMOVUPS    32(R9), Y4
+	VMASKMOVPS 3(R8)(DI*1), Y4, Y5
+	VBLENDVPS  Y4, Y5, Y1, Y4
+	VCMPPS     $0x03, Y4, Y3, Y5
+	VORPS      Y5, Y0, Y0
+	VMAXPS     Y4, Y3, Y3
+	VMOVUPS    64(R9), Y4
+	VMASKMOVPS 7(R8)(DI*1), Y4, Y5
+	VBLENDVPS  Y4, Y5, Y1, Y4
+	VCMPPS     $0x03, Y4, Y4, Y5
+	VORPS      Y5, Y0, Y0
+	VMAXPS     Y4, Y3, Y3
+	VMAXPS     Y2, Y3, Y2
+	VMOVAPS    Y2, Y2
+
+row3:
+	VMOVUPS 96(R9), Y3
+	CMPQ    R10, $0x01
+	JE      last
+	MOVQ    R11, DI
+	VMOVUPS Y2, (DI)
+	JMP     stored
+
+last:
+	MOVQ       R11, DI
+	VMASKMOVPS Y2, Y3, (DI)
+
+stored:
+	ADDQ      $0x00000020, R8
+	ADDQ      $0x20, R11
+	ADDQ      $0x00000100, R9
+	DECQ      R10
+	JNE       strip
+	ADDQ      $0x18, CX
+	ADDQ      BX, DX
+	DECQ      SI
+	JNE       block
+	VMOVMSKPS Y0, CX
+	ORL       CX, 84(AX)
+	VZEROUPPER
+	RET
+
+// func poolMax3Stride1Rows2AVX2(args *byte)
+// Requires: AVX
+TEXT ·poolMax3Stride1Rows2AVX2(SB), NOSPLIT, $0-8
+	MOVQ         args+0(FP), AX
+	MOVQ         48(AX), CX
+	VXORPS       Y0, Y0, Y0
+	VBROADCASTSS wff800000<>+0(SB), Y1
+	MOVQ         24(AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         40(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         16(AX), DI
+	SUBQ         DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	VBROADCASTSS 72(AX), Y2
+	VBROADCASTSS 72(AX), Y3
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS      (R9), Y4
+	VMASKMOVPS   -1(R8)(DI*1), Y4, Y5
+	VBLENDVPS    Y4, Y5, Y1, Y4
+	VMOVUPS      32(R9), Y5
+	VMASKMOVPS   3(R8)(DI*1), Y5, Y6
+	VBLENDVPS    Y5, Y6, Y1, Y5
+	VCMPPS       $0x03, Y5, Y4, Y6
+	VORPS        Y6, Y0, Y0
+	VMAXPS       Y5, Y4, Y4
+	VMOVUPS      64(R9), Y5
+	VMASKMOVPS   7(R8)(DI*1), Y5, Y6
+	VBLENDVPS    Y5, Y6, Y1, Y5
+	VCMPPS       $0x03, Y5, Y5, Y6
+	VORPS        Y6, Y0, Y0
+	VMAXPS       Y5, Y4, Y4
+	VMAXPS       Y2, Y4, Y2
+	VMOVAPS      Y2, Y2
+
+row1:
+	MOVQ       8(CX), DI
+	TESTQ      DI, DI
+	JE         row2
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS -1(R8)(DI*1), Y4, Y5
+	VBLENDVPS  Y4, Y5, Y1, Y4
+	VMOVUPS    32(R9), Y5
+	VMASKMOVPS 3(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VCMPPS     $0x03, Y5, Y4, Y6
+	VORPS      Y6, Y0, Y0
+	VMAXPS     Y5, Y4, Y4
+	VMOVUPS    64(R9), Y5
+	VMASKMOVPS 7(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VCMPPS     $0x03, Y5, Y5, Y6
+	VORPS      Y6, Y0, Y0
+	VMAXPS     Y5, Y4, Y4
+	VMAXPS     Y2, Y4, Y2
+	VMOVAPS    Y2, Y2
+	VMAXPS     Y3, Y4, Y3
+	VMOVAPS    Y3, Y3
+
+row2:
+	MOVQ       16(CX), DI
+	TESTQ      DI, DI
+	JE         row3
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS -1(R8)(DI*1), Y4, Y5
+	VBLENDVPS  Y4, Y5, Y1, Y4
+	VMOVUPS    32(R9), Y5
+	VMASKMOVPS 3(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VCMPPS     $0x03, Y5, Y4, Y6
+	VORPS      Y6, Y0, Y0
+	VMAXPS     Y5, Y4, Y4
+	VMOVUPS    64(R9), Y5
+	VMASKMOVPS 7(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VCMPPS     $0x03, Y5, Y5, Y6
+	VORPS      Y6, Y0, Y0
+	VMAXPS     Y5, Y4, Y4
+	VMAXPS     Y2, Y4, Y2
+	VMOVAPS    Y2, Y2
+	VMAXPS     Y3, Y4, Y3
+	VMOVAPS    Y3, Y3
+
+row3:
+	MOVQ       24(CX), DI
+	TESTQ      DI, DI
+	JE         row4
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS -1(R8)(DI*1), Y4, Y5
+	VBLENDVPS  Y4, Y5, Y1, Y4
+	VMOVUPS    32(R9), Y5
+	VMASKMOVPS 3(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VCMPPS     $0x03, Y5, Y4, Y6
+	VORPS      Y6, Y0, Y0
+	VMAXPS     Y5, Y4, Y4
+	VMOVUPS    64(R9), Y5
+	VMASKMOVPS 7(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VCMPPS     $0x03, Y5, Y5, Y6
+	VORPS      Y6, Y0, Y0
+	VMAXPS     Y5, Y4, Y4
+	VMAXPS     Y3, Y4, Y3
+	VMOVAPS    Y3, Y3
+
+row4:
+	VMOVUPS 96(R9), Y4
+	CMPQ    R10, $0x01
+	JE      last
+	MOVQ    R11, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    BX, DI
+	VMOVUPS Y3, (DI)
+	JMP     stored
+
+last:
+	MOVQ       R11, DI
+	VMASKMOVPS Y2, Y4, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y3, Y4, (DI)
+
+stored:
+	ADDQ      $0x00000020, R8
+	ADDQ      $0x20, R11
+	ADDQ      $0x00000100, R9
+	DECQ      R10
+	JNE       strip
+	ADDQ      $0x20, CX
+	ADDQ      BX, DX
+	ADDQ      BX, DX
+	DECQ      SI
+	JNE       block
+	VMOVMSKPS Y0, CX
+	ORL       CX, 84(AX)
+	VZEROUPPER
+	RET
+
+// func poolMax3Stride1Rows3AVX2(args *byte)
+// Requires: AVX
+TEXT ·poolMax3Stride1Rows3AVX2(SB), NOSPLIT, $0-8
+	MOVQ         args+0(FP), AX
+	MOVQ         48(AX), CX
+	VXORPS       Y0, Y0, Y0
+	VBROADCASTSS wff800000<>+0(SB), Y1
+	MOVQ         24(AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         40(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         16(AX), DI
+	SUBQ         DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	VBROADCASTSS 72(AX), Y2
+	VBROADCASTSS 72(AX), Y3
+	VBROADCASTSS 72(AX), Y4
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS      (R9), Y5
+	VMASKMOVPS   -1(R8)(DI*1), Y5, Y6
+	VBLENDVPS    Y5, Y6, Y1, Y5
+	VMOVUPS      32(R9), Y6
+	VMASKMOVPS   3(R8)(DI*1), Y6, Y7
+	VBLENDVPS    Y6, Y7, Y1, Y6
+	VCMPPS       $0x03, Y6, Y5, Y7
+	VORPS        Y7, Y0, Y0
+	VMAXPS       Y6, Y5, Y5
+	VMOVUPS      64(R9), Y6
+	VMASKMOVPS   7(R8)(DI*1), Y6, Y7
+	VBLENDVPS    Y6, Y7, Y1, Y6
+	VCMPPS       $0x03, Y6, Y6, Y7
+	VORPS        Y7, Y0, Y0
+	VMAXPS       Y6, Y5, Y5
+	VMAXPS       Y2, Y5, Y2
+	VMOVAPS      Y2, Y2
+
+row1:
+	MOVQ       8(CX), DI
+	TESTQ      DI, DI
+	JE         row2
+	VMOVUPS    (R9), Y5
+	VMASKMOVPS -1(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VMOVUPS    32(R9), Y6
+	VMASKMOVPS 3(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VCMPPS     $0x03, Y6, Y5, Y7
+	VORPS      Y7, Y0, Y0
+	VMAXPS     Y6, Y5, Y5
+	VMOVUPS    64(R9), Y6
+	VMASKMOVPS 7(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VCMPPS     $0x03, Y6, Y6, Y7
+	VORPS      Y7, Y0, Y0
+	VMAXPS     Y6, Y5, Y5
+	VMAXPS     Y2, Y5, Y2
+	VMOVAPS    Y2, Y2
+	VMAXPS     Y3, Y5, Y3
+	VMOVAPS    Y3, Y3
+
+row2:
+	MOVQ       16(CX), DI
+	TESTQ      DI, DI
+	JE         row3
+	VMOVUPS    (R9), Y5
+	VMASKMOVPS -1(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VMOVUPS    32(R9), Y6
+	VMASKMOVPS 3(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VCMPPS     $0x03, Y6, Y5, Y7
+	VORPS      Y7, Y0, Y0
+	VMAXPS     Y6, Y5, Y5
+	VMOVUPS    64(R9), Y6
+	VMASKMOVPS 7(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VCMPPS     $0x03, Y6, Y6, Y7
+	VORPS      Y7, Y0, Y0
+	VMAXPS     Y6, Y5, Y5
+	VMAXPS     Y2, Y5, Y2
+	VMOVAPS    Y2, Y2
+	VMAXPS     Y3, Y5, Y3
+	VMOVAPS    Y3, Y3
+	VMAXPS     Y4, Y5, Y4
+	VMOVAPS    Y4, Y4
+
+row3:
+	MOVQ       24(CX), DI
+	TESTQ      DI, DI
+	JE         row4
+	VMOVUPS    (R9), Y5
+	VMASKMOVPS -1(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VMOVUPS    32(R9), Y6
+	VMASKMOVPS 3(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VCMPPS     $0x03, Y6, Y5, Y7
+	VORPS      Y7, Y0, Y0
+	VMAXPS     Y6, Y5, Y5
+	VMOVUPS    64(R9), Y6
+	VMASKMOVPS 7(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VCMPPS     $0x03, Y6, Y6, Y7
+	VORPS      Y7, Y0, Y0
+	VMAXPS     Y6, Y5, Y5
+	VMAXPS     Y3, Y5, Y3
+	VMOVAPS    Y3, Y3
+	VMAXPS     Y4, Y5, Y4
+	VMOVAPS    Y4, Y4
+
+row4:
+	MOVQ       32(CX), DI
+	TESTQ      DI, DI
+	JE         row5
+	VMOVUPS    (R9), Y5
+	VMASKMOVPS -1(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VMOVUPS    32(R9), Y6
+	VMASKMOVPS 3(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VCMPPS     $0x03, Y6, Y5, Y7
+	VORPS      Y7, Y0, Y0
+	VMAXPS     Y6, Y5, Y5
+	VMOVUPS    64(R9), Y6
+	VMASKMOVPS 7(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VCMPPS     $0x03, Y6, Y6, Y7
+	VORPS      Y7, Y0, Y0
+	VMAXPS     Y6, Y5, Y5
+	VMAXPS     Y4, Y5, Y4
+	VMOVAPS    Y4, Y4
+
+row5:
+	VMOVUPS 96(R9), Y5
+	CMPQ    R10, $0x01
+	JE      last
+	MOVQ    R11, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    BX, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    BX, DI
+	VMOVUPS Y4, (DI)
+	JMP     stored
+
+last:
+	MOVQ       R11, DI
+	VMASKMOVPS Y2, Y5, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y3, Y5, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y4, Y5, (DI)
+
+stored:
+	ADDQ      $0x00000020, R8
+	ADDQ      $0x20, R11
+	ADDQ      $0x00000100, R9
+	DECQ      R10
+	JNE       strip
+	ADDQ      $0x28, CX
+	ADDQ      BX, DX
+	ADDQ      BX, DX
+	ADDQ      BX, DX
+	DECQ      SI
+	JNE       block
+	VMOVMSKPS Y0, CX
+	ORL       CX, 84(AX)
+	VZEROUPPER
+	RET
+
+// func poolMax3Stride1Rows4AVX2(args *byte)
+// Requires: AVX
+TEXT ·poolMax3Stride1Rows4AVX2(SB), NOSPLIT, $0-8
+	MOVQ         args+0(FP), AX
+	MOVQ         48(AX), CX
+	VXORPS       Y0, Y0, Y0
+	VBROADCASTSS wff800000<>+0(SB), Y1
+	MOVQ         24(AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         40(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         16(AX), DI
+	SUBQ         DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	VBROADCASTSS 72(AX), Y2
+	VBROADCASTSS 72(AX), Y3
+	VBROADCASTSS 72(AX), Y4
+	VBROADCASTSS 72(AX), Y5
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS      (R9), Y6
+	VMASKMOVPS   -1(R8)(DI*1), Y6, Y7
+	VBLENDVPS    Y6, Y7, Y1, Y6
+	VMOVUPS      32(R9), Y7
+	VMASKMOVPS   3(R8)(DI*1), Y7, Y8
+	VBLENDVPS    Y7, Y8, Y1, Y7
+	VCMPPS       $0x03, Y7, Y6, Y8
+	VORPS        Y8, Y0, Y0
+	VMAXPS       Y7, Y6, Y6
+	VMOVUPS      64(R9), Y7
+	VMASKMOVPS   7(R8)(DI*1), Y7, Y8
+	VBLENDVPS    Y7, Y8, Y1, Y7
+	VCMPPS       $0x03, Y7, Y7, Y8
+	VORPS        Y8, Y0, Y0
+	VMAXPS       Y7, Y6, Y6
+	VMAXPS       Y2, Y6, Y2
+	VMOVAPS      Y2, Y2
+
+row1:
+	MOVQ       8(CX), DI
+	TESTQ      DI, DI
+	JE         row2
+	VMOVUPS    (R9), Y6
+	VMASKMOVPS -1(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VMOVUPS    32(R9), Y7
+	VMASKMOVPS 3(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VCMPPS     $0x03, Y7, Y6, Y8
+	VORPS      Y8, Y0, Y0
+	VMAXPS     Y7, Y6, Y6
+	VMOVUPS    64(R9), Y7
+	VMASKMOVPS 7(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VCMPPS     $0x03, Y7, Y7, Y8
+	VORPS      Y8, Y0, Y0
+	VMAXPS     Y7, Y6, Y6
+	VMAXPS     Y2, Y6, Y2
+	VMOVAPS    Y2, Y2
+	VMAXPS     Y3, Y6, Y3
+	VMOVAPS    Y3, Y3
+
+row2:
+	MOVQ       16(CX), DI
+	TESTQ      DI, DI
+	JE         row3
+	VMOVUPS    (R9), Y6
+	VMASKMOVPS -1(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VMOVUPS    32(R9), Y7
+	VMASKMOVPS 3(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VCMPPS     $0x03, Y7, Y6, Y8
+	VORPS      Y8, Y0, Y0
+	VMAXPS     Y7, Y6, Y6
+	VMOVUPS    64(R9), Y7
+	VMASKMOVPS 7(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VCMPPS     $0x03, Y7, Y7, Y8
+	VORPS      Y8, Y0, Y0
+	VMAXPS     Y7, Y6, Y6
+	VMAXPS     Y2, Y6, Y2
+	VMOVAPS    Y2, Y2
+	VMAXPS     Y3, Y6, Y3
+	VMOVAPS    Y3, Y3
+	VMAXPS     Y4, Y6, Y4
+	VMOVAPS    Y4, Y4
+
+row3:
+	MOVQ       24(CX), DI
+	TESTQ      DI, DI
+	JE         row4
+	VMOVUPS    (R9), Y6
+	VMASKMOVPS -1(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VMOVUPS    32(R9), Y7
+	VMASKMOVPS 3(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VCMPPS     $0x03, Y7, Y6, Y8
+	VORPS      Y8, Y0, Y0
+	VMAXPS     Y7, Y6, Y6
+	VMOVUPS    64(R9), Y7
+	VMASKMOVPS 7(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VCMPPS     $0x03, Y7, Y7, Y8
+	VORPS      Y8, Y0, Y0
+	VMAXPS     Y7, Y6, Y6
+	VMAXPS     Y3, Y6, Y3
+	VMOVAPS    Y3, Y3
+	VMAXPS     Y4, Y6, Y4
+	VMOVAPS    Y4, Y4
+	VMAXPS     Y5, Y6, Y5
+	VMOVAPS    Y5, Y5
+
+row4:
+	MOVQ       32(CX), DI
+	TESTQ      DI, DI
+	JE         row5
+	VMOVUPS    (R9), Y6
+	VMASKMOVPS -1(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VMOVUPS    32(R9), Y7
+	VMASKMOVPS 3(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VCMPPS     $0x03, Y7, Y6, Y8
+	VORPS      Y8, Y0, Y0
+	VMAXPS     Y7, Y6, Y6
+	VMOVUPS    64(R9), Y7
+	VMASKMOVPS 7(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VCMPPS     $0x03, Y7, Y7, Y8
+	VORPS      Y8, Y0, Y0
+	VMAXPS     Y7, Y6, Y6
+	VMAXPS     Y4, Y6, Y4
+	VMOVAPS    Y4, Y4
+	VMAXPS     Y5, Y6, Y5
+	VMOVAPS    Y5, Y5
+
+row5:
+	MOVQ       40(CX), DI
+	TESTQ      DI, DI
+	JE         row6
+	VMOVUPS    (R9), Y6
+	VMASKMOVPS -1(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VMOVUPS    32(R9), Y7
+	VMASKMOVPS 3(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VCMPPS     $0x03, Y7, Y6, Y8
+	VORPS      Y8, Y0, Y0
+	VMAXPS     Y7, Y6, Y6
+	VMOVUPS    64(R9), Y7
+	VMASKMOVPS 7(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VCMPPS     $0x03, Y7, Y7, Y8
+	VORPS      Y8, Y0, Y0
+	VMAXPS     Y7, Y6, Y6
+	VMAXPS     Y5, Y6, Y5
+	VMOVAPS    Y5, Y5
+
+row6:
+	VMOVUPS 96(R9), Y6
+	CMPQ    R10, $0x01
+	JE      last
+	MOVQ    R11, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    BX, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    BX, DI
+	VMOVUPS Y4, (DI)
+	ADDQ    BX, DI
+	VMOVUPS Y5, (DI)
+	JMP     stored
+
+last:
+	MOVQ       R11, DI
+	VMASKMOVPS Y2, Y6, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y3, Y6, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y4, Y6, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y5, Y6, (DI)
+
+stored:
+	ADDQ      $0x00000020, R8
+	ADDQ      $0x20, R11
+	ADDQ      $0x00000100, R9
+	DECQ      R10
+	JNE       strip
+	ADDQ      $0x30, CX
+	ADDQ      BX, DX
+	ADDQ      BX, DX
+	ADDQ      BX, DX
+	ADDQ      BX, DX
+	DECQ      SI
+	JNE       block
+	VMOVMSKPS Y0, CX
+	ORL       CX, 84(AX)
+	VZEROUPPER
+	RET
+
+// func poolMax3Stride2Rows1AVX2(args *byte)
+// Requires: AVX, AVX2
+TEXT ·poolMax3Stride2Rows1AVX2(SB), NOSPLIT, $0-8
+	MOVQ         args+0(FP), AX
+	MOVQ         48(AX), CX
+	VXORPS       Y0, Y0, Y0
+	VBROADCASTSS wff800000<>+0(SB), Y1
+	MOVQ         24(AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         40(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         16(AX), DI
+	SUBQ         DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	VBROADCASTSS 72(AX), Y2
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS      (R9), Y3
+	VMASKMOVPS   -1(R8)(DI*1), Y3, Y4
+	VBLENDVPS    Y3, Y4, Y1, Y3
+	VMOVUPS      32(R9), Y4
+	VMASKMOVPS   31(R8)(DI*1), Y4, Y5
+	VBLENDVPS    Y4, Y5, Y1, Y4
+	VSHUFPS      $0x88, Y4, Y3, Y5
+	VPERMPD      $0xd8, Y5, Y5
+	VSHUFPS      $0xdd, Y4, Y3, Y3
+	VPERMPD      $0xd8, Y3, Y3
+	VCMPPS       $0x03, Y3, Y5, Y4
+	VORPS        Y4, Y0, Y0
+	VMAXPS       Y3, Y5, Y3
+	VMOVUPS      64(R9), Y4
+	VMASKMOVPS   7(R8)(DI*1), Y4, Y5
+	VBLENDVPS    Y4, Y5, Y1, Y4
+	VMOVUPS      96(R9), Y5
+	VMASKMOVPS   39(R8)(DI*1), Y5, Y6
+	VBLENDVPS    Y5, Y6, Y1, Y5
+	VSHUFPS      $0x88, Y5, Y4, Y4
+	VPERMPD      $0xd8, Y4, Y4
+	VCMPPS       $0x03, Y4, Y4, Y5
+	VORPS        Y5, Y0, Y0
+	VMAXPS       Y4, Y3, Y3
+	VMAXPS       Y2, Y3, Y2
+	VMOVAPS      Y2, Y2
+
+row1:
+	MOVQ       8(CX), DI
+	TESTQ      DI, DI
+	JE         row2
+	VMOVUPS    (R9), Y3
+	VMASKMOVPS -1(R8)(DI*1), Y3, Y4
+	VBLENDVPS  Y3, Y4, Y1, Y3
+	VMOVUPS    32(R9), Y4
+	VMASKMOVPS 31(R8)(DI*1), Y4, Y5
+	VBLENDVPS  Y4, Y5, Y1, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VSHUFPS    $0xdd, Y4, Y3, Y3
+	VPERMPD    $0xd8, Y3, Y3
+	VCMPPS     $0x03, Y3, Y5, Y4
+	VORPS      Y4, Y0, Y0
+	VMAXPS     Y3, Y5, Y3
+	VMOVUPS    64(R9), Y4
+	VMASKMOVPS 7(R8)(DI*1), Y4, Y5
+	VBLENDVPS  Y4, Y5, Y1, Y4
+	VMOVUPS    96(R9), Y5
+	VMASKMOVPS 39(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VCMPPS     $0x03, Y4, Y4, Y5
+	VORPS      Y5, Y0, Y0
+	VMAXPS     Y4, Y3, Y3
+	VMAXPS     Y2, Y3, Y2
+	VMOVAPS    Y2, Y2
+
+row2:
+	MOVQ       16(CX), DI
+	TESTQ      DI, DI
+	JE         row3
+	VMOVUPS    (R9), Y3
+	VMASKMOVPS -1(R8)(DI*1), Y3, Y4
+	VBLENDVPS  Y3, Y4, Y1, Y3
+	VMOVUPS    32(R9), Y4
+	VMASKMOVPS 31(R8)(DI*1), Y4, Y5
+	VBLENDVPS  Y4, Y5, Y1, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VSHUFPS    $0xdd, Y4, Y3, Y3
+	VPERMPD    $0xd8, Y3, Y3
+	VCMPPS     $0x03, Y3, Y5, Y4
+	VORPS      Y4, Y0, Y0
+	VMAXPS     Y3, Y5, Y3
+	VMOVUPS    64(R9), Y4
+	VMASKMOVPS 7(R8)(DI*1), Y4, Y5
+	VBLENDVPS  Y4, Y5, Y1, Y4
+	VMOVUPS    96(R9), Y5
+	VMASKMOVPS 39(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VCMPPS     $0x03, Y4, Y4, Y5
+	VORPS      Y5, Y0, Y0
+	VMAXPS     Y4, Y3, Y3
+	VMAXPS     Y2, Y3, Y2
+	VMOVAPS    Y2, Y2
+
+row3:
+	VMOVUPS 128(R9), Y3
+	CMPQ    R10, $0x01
+	JE      last
+	MOVQ    R11, DI
+	VMOVUPS Y2, (DI)
+	JMP     stored
+
+last:
+	MOVQ       R11, DI
+	VMASKMOVPS Y2, Y3, (DI)
+
+stored:
+	ADDQ      $0x00000040, R8
+	ADDQ      $0x20, R11
+	ADDQ      $0x00000100, R9
+	DECQ      R10
+	JNE       strip
+	ADDQ      $0x18, CX
+	ADDQ      BX, DX
+	DECQ      SI
+	JNE       block
+	VMOVMSKPS Y0, CX
+	ORL       CX, 84(AX)
+	VZEROUPPER
+	RET
+
+// func poolMax3Stride2Rows2AVX2(args *byte)
+// Requires: AVX, AVX2
+TEXT ·poolMax3Stride2Rows2AVX2(SB), NOSPLIT, $0-8
+	MOVQ         args+0(FP), AX
+	MOVQ         48(AX), CX
+	VXORPS       Y0, Y0, Y0
+	VBROADCASTSS wff800000<>+0(SB), Y1
+	MOVQ         24(AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         40(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         16(AX), DI
+	SUBQ         DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	VBROADCASTSS 72(AX), Y2
+	VBROADCASTSS 72(AX), Y3
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS      (R9), Y4
+	VMASKMOVPS   -1(R8)(DI*1), Y4, Y5
+	VBLENDVPS    Y4, Y5, Y1, Y4
+	VMOVUPS      32(R9), Y5
+	VMASKMOVPS   31(R8)(DI*1), Y5, Y6
+	VBLENDVPS    Y5, Y6, Y1, Y5
+	VSHUFPS      $0x88, Y5, Y4, Y6
+	VPERMPD      $0xd8, Y6, Y6
+	VSHUFPS      $0xdd, Y5, Y4, Y4
+	VPERMPD      $0xd8, Y4, Y4
+	VCMPPS       $0x03, Y4, Y6, Y5
+	VORPS        Y5, Y0, Y0
+	VMAXPS       Y4, Y6, Y4
+	VMOVUPS      64(R9), Y5
+	VMASKMOVPS   7(R8)(DI*1), Y5, Y6
+	VBLENDVPS    Y5, Y6, Y1, Y5
+	VMOVUPS      96(R9), Y6
+	VMASKMOVPS   39(R8)(DI*1), Y6, Y7
+	VBLENDVPS    Y6, Y7, Y1, Y6
+	VSHUFPS      $0x88, Y6, Y5, Y5
+	VPERMPD      $0xd8, Y5, Y5
+	VCMPPS       $0x03, Y5, Y5, Y6
+	VORPS        Y6, Y0, Y0
+	VMAXPS       Y5, Y4, Y4
+	VMAXPS       Y2, Y4, Y2
+	VMOVAPS      Y2, Y2
+
+row1:
+	MOVQ       8(CX), DI
+	TESTQ      DI, DI
+	JE         row2
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS -1(R8)(DI*1), Y4, Y5
+	VBLENDVPS  Y4, Y5, Y1, Y4
+	VMOVUPS    32(R9), Y5
+	VMASKMOVPS 31(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VSHUFPS    $0xdd, Y5, Y4, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VCMPPS     $0x03, Y4, Y6, Y5
+	VORPS      Y5, Y0, Y0
+	VMAXPS     Y4, Y6, Y4
+	VMOVUPS    64(R9), Y5
+	VMASKMOVPS 7(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VMOVUPS    96(R9), Y6
+	VMASKMOVPS 39(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VSHUFPS    $0x88, Y6, Y5, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VCMPPS     $0x03, Y5, Y5, Y6
+	VORPS      Y6, Y0, Y0
+	VMAXPS     Y5, Y4, Y4
+	VMAXPS     Y2, Y4, Y2
+	VMOVAPS    Y2, Y2
+
+row2:
+	MOVQ       16(CX), DI
+	TESTQ      DI, DI
+	JE         row3
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS -1(R8)(DI*1), Y4, Y5
+	VBLENDVPS  Y4, Y5, Y1, Y4
+	VMOVUPS    32(R9), Y5
+	VMASKMOVPS 31(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VSHUFPS    $0xdd, Y5, Y4, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VCMPPS     $0x03, Y4, Y6, Y5
+	VORPS      Y5, Y0, Y0
+	VMAXPS     Y4, Y6, Y4
+	VMOVUPS    64(R9), Y5
+	VMASKMOVPS 7(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VMOVUPS    96(R9), Y6
+	VMASKMOVPS 39(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VSHUFPS    $0x88, Y6, Y5, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VCMPPS     $0x03, Y5, Y5, Y6
+	VORPS      Y6, Y0, Y0
+	VMAXPS     Y5, Y4, Y4
+	VMAXPS     Y2, Y4, Y2
+	VMOVAPS    Y2, Y2
+	VMAXPS     Y3, Y4, Y3
+	VMOVAPS    Y3, Y3
+
+row3:
+	MOVQ       24(CX), DI
+	TESTQ      DI, DI
+	JE         row4
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS -1(R8)(DI*1), Y4, Y5
+	VBLENDVPS  Y4, Y5, Y1, Y4
+	VMOVUPS    32(R9), Y5
+	VMASKMOVPS 31(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VSHUFPS    $0xdd, Y5, Y4, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VCMPPS     $0x03, Y4, Y6, Y5
+	VORPS      Y5, Y0, Y0
+	VMAXPS     Y4, Y6, Y4
+	VMOVUPS    64(R9), Y5
+	VMASKMOVPS 7(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VMOVUPS    96(R9), Y6
+	VMASKMOVPS 39(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VSHUFPS    $0x88, Y6, Y5, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VCMPPS     $0x03, Y5, Y5, Y6
+	VORPS      Y6, Y0, Y0
+	VMAXPS     Y5, Y4, Y4
+	VMAXPS     Y3, Y4, Y3
+	VMOVAPS    Y3, Y3
+
+row4:
+	MOVQ       32(CX), DI
+	TESTQ      DI, DI
+	JE         row5
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS -1(R8)(DI*1), Y4, Y5
+	VBLENDVPS  Y4, Y5, Y1, Y4
+	VMOVUPS    32(R9), Y5
+	VMASKMOVPS 31(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VSHUFPS    $0xdd, Y5, Y4, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VCMPPS     $0x03, Y4, Y6, Y5
+	VORPS      Y5, Y0, Y0
+	VMAXPS     Y4, Y6, Y4
+	VMOVUPS    64(R9), Y5
+	VMASKMOVPS 7(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VMOVUPS    96(R9), Y6
+	VMASKMOVPS 39(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VSHUFPS    $0x88, Y6, Y5, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VCMPPS     $0x03, Y5, Y5, Y6
+	VORPS      Y6, Y0, Y0
+	VMAXPS     Y5, Y4, Y4
+	VMAXPS     Y3, Y4, Y3
+	VMOVAPS    Y3, Y3
+
+row5:
+	VMOVUPS 128(R9), Y4
+	CMPQ    R10, $0x01
+	JE      last
+	MOVQ    R11, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    BX, DI
+	VMOVUPS Y3, (DI)
+	JMP     stored
+
+last:
+	MOVQ       R11, DI
+	VMASKMOVPS Y2, Y4, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y3, Y4, (DI)
+
+stored:
+	ADDQ      $0x00000040, R8
+	ADDQ      $0x20, R11
+	ADDQ      $0x00000100, R9
+	DECQ      R10
+	JNE       strip
+	ADDQ      $0x28, CX
+	ADDQ      BX, DX
+	ADDQ      BX, DX
+	DECQ      SI
+	JNE       block
+	VMOVMSKPS Y0, CX
+	ORL       CX, 84(AX)
+	VZEROUPPER
+	RET
+
+// func poolMax3Stride2Rows3AVX2(args *byte)
+// Requires: AVX, AVX2
+TEXT ·poolMax3Stride2Rows3AVX2(SB), NOSPLIT, $0-8
+	MOVQ         args+0(FP), AX
+	MOVQ         48(AX), CX
+	VXORPS       Y0, Y0, Y0
+	VBROADCASTSS wff800000<>+0(SB), Y1
+	MOVQ         24(AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         40(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         16(AX), DI
+	SUBQ         DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	VBROADCASTSS 72(AX), Y2
+	VBROADCASTSS 72(AX), Y3
+	VBROADCASTSS 72(AX), Y4
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS      (R9), Y5
+	VMASKMOVPS   -1(R8)(DI*1), Y5, Y6
+	VBLENDVPS    Y5, Y6, Y1, Y5
+	VMOVUPS      32(R9), Y6
+	VMASKMOVPS   31(R8)(DI*1), Y6, Y7
+	VBLENDVPS    Y6, Y7, Y1, Y6
+	VSHUFPS      $0x88, Y6, Y5, Y7
+	VPERMPD      $0xd8, Y7, Y7
+	VSHUFPS      $0xdd, Y6, Y5, Y5
+	VPERMPD      $0xd8, Y5, Y5
+	VCMPPS       $0x03, Y5, Y7, Y6
+	VORPS        Y6, Y0, Y0
+	VMAXPS       Y5, Y7, Y5
+	VMOVUPS      64(R9), Y6
+	VMASKMOVPS   7(R8)(DI*1), Y6, Y7
+	VBLENDVPS    Y6, Y7, Y1, Y6
+	VMOVUPS      96(R9), Y7
+	VMASKMOVPS   39(R8)(DI*1), Y7, Y8
+	VBLENDVPS    Y7, Y8, Y1, Y7
+	VSHUFPS      $0x88, Y7, Y6, Y6
+	VPERMPD      $0xd8, Y6, Y6
+	VCMPPS       $0x03, Y6, Y6, Y7
+	VORPS        Y7, Y0, Y0
+	VMAXPS       Y6, Y5, Y5
+	VMAXPS       Y2, Y5, Y2
+	VMOVAPS      Y2, Y2
+
+row1:
+	MOVQ       8(CX), DI
+	TESTQ      DI, DI
+	JE         row2
+	VMOVUPS    (R9), Y5
+	VMASKMOVPS -1(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VMOVUPS    32(R9), Y6
+	VMASKMOVPS 31(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VSHUFPS    $0x88, Y6, Y5, Y7
+	VPERMPD    $0xd8, Y7, Y7
+	VSHUFPS    $0xdd, Y6, Y5, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VCMPPS     $0x03, Y5, Y7, Y6
+	VORPS      Y6, Y0, Y0
+	VMAXPS     Y5, Y7, Y5
+	VMOVUPS    64(R9), Y6
+	VMASKMOVPS 7(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VMOVUPS    96(R9), Y7
+	VMASKMOVPS 39(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VSHUFPS    $0x88, Y7, Y6, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VCMPPS     $0x03, Y6, Y6, Y7
+	VORPS      Y7, Y0, Y0
+	VMAXPS     Y6, Y5, Y5
+	VMAXPS     Y2, Y5, Y2
+	VMOVAPS    Y2, Y2
+
+row2:
+	MOVQ       16(CX), DI
+	TESTQ      DI, DI
+	JE         row3
+	VMOVUPS    (R9), Y5
+	VMASKMOVPS -1(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VMOVUPS    32(R9), Y6
+	VMASKMOVPS 31(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VSHUFPS    $0x88, Y6, Y5, Y7
+	VPERMPD    $0xd8, Y7, Y7
+	VSHUFPS    $0xdd, Y6, Y5, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VCMPPS     $0x03, Y5, Y7, Y6
+	VORPS      Y6, Y0, Y0
+	VMAXPS     Y5, Y7, Y5
+	VMOVUPS    64(R9), Y6
+	VMASKMOVPS 7(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VMOVUPS    96(R9), Y7
+	VMASKMOVPS 39(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VSHUFPS    $0x88, Y7, Y6, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VCMPPS     $0x03, Y6, Y6, Y7
+	VORPS      Y7, Y0, Y0
+	VMAXPS     Y6, Y5, Y5
+	VMAXPS     Y2, Y5, Y2
+	VMOVAPS    Y2, Y2
+	VMAXPS     Y3, Y5, Y3
+	VMOVAPS    Y3, Y3
+
+row3:
+	MOVQ       24(CX), DI
+	TESTQ      DI, DI
+	JE         row4
+	VMOVUPS    (R9), Y5
+	VMASKMOVPS -1(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VMOVUPS    32(R9), Y6
+	VMASKMOVPS 31(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VSHUFPS    $0x88, Y6, Y5, Y7
+	VPERMPD    $0xd8, Y7, Y7
+	VSHUFPS    $0xdd, Y6, Y5, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VCMPPS     $0x03, Y5, Y7, Y6
+	VORPS      Y6, Y0, Y0
+	VMAXPS     Y5, Y7, Y5
+	VMOVUPS    64(R9), Y6
+	VMASKMOVPS 7(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VMOVUPS    96(R9), Y7
+	VMASKMOVPS 39(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VSHUFPS    $0x88, Y7, Y6, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VCMPPS     $0x03, Y6, Y6, Y7
+	VORPS      Y7, Y0, Y0
+	VMAXPS     Y6, Y5, Y5
+	VMAXPS     Y3, Y5, Y3
+	VMOVAPS    Y3, Y3
+
+row4:
+	MOVQ       32(CX), DI
+	TESTQ      DI, DI
+	JE         row5
+	VMOVUPS    (R9), Y5
+	VMASKMOVPS -1(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VMOVUPS    32(R9), Y6
+	VMASKMOVPS 31(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VSHUFPS    $0x88, Y6, Y5, Y7
+	VPERMPD    $0xd8, Y7, Y7
+	VSHUFPS    $0xdd, Y6, Y5, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VCMPPS     $0x03, Y5, Y7, Y6
+	VORPS      Y6, Y0, Y0
+	VMAXPS     Y5, Y7, Y5
+	VMOVUPS    64(R9), Y6
+	VMASKMOVPS 7(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VMOVUPS    96(R9), Y7
+	VMASKMOVPS 39(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VSHUFPS    $0x88, Y7, Y6, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VCMPPS     $0x03, Y6, Y6, Y7
+	VORPS      Y7, Y0, Y0
+	VMAXPS     Y6, Y5, Y5
+	VMAXPS     Y3, Y5, Y3
+	VMOVAPS    Y3, Y3
+	VMAXPS     Y4, Y5, Y4
+	VMOVAPS    Y4, Y4
+
+row5:
+	MOVQ       40(CX), DI
+	TESTQ      DI, DI
+	JE         row6
+	VMOVUPS    (R9), Y5
+	VMASKMOVPS -1(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VMOVUPS    32(R9), Y6
+	VMASKMOVPS 31(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VSHUFPS    $0x88, Y6, Y5, Y7
+	VPERMPD    $0xd8, Y7, Y7
+	VSHUFPS    $0xdd, Y6, Y5, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VCMPPS     $0x03, Y5, Y7, Y6
+	VORPS      Y6, Y0, Y0
+	VMAXPS     Y5, Y7, Y5
+	VMOVUPS    64(R9), Y6
+	VMASKMOVPS 7(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VMOVUPS    96(R9), Y7
+	VMASKMOVPS 39(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VSHUFPS    $0x88, Y7, Y6, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VCMPPS     $0x03, Y6, Y6, Y7
+	VORPS      Y7, Y0, Y0
+	VMAXPS     Y6, Y5, Y5
+	VMAXPS     Y4, Y5, Y4
+	VMOVAPS    Y4, Y4
+
+row6:
+	MOVQ       48(CX), DI
+	TESTQ      DI, DI
+	JE         row7
+	VMOVUPS    (R9), Y5
+	VMASKMOVPS -1(R8)(DI*1), Y5, Y6
+	VBLENDVPS  Y5, Y6, Y1, Y5
+	VMOVUPS    32(R9), Y6
+	VMASKMOVPS 31(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VSHUFPS    $0x88, Y6, Y5, Y7
+	VPERMPD    $0xd8, Y7, Y7
+	VSHUFPS    $0xdd, Y6, Y5, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VCMPPS     $0x03, Y5, Y7, Y6
+	VORPS      Y6, Y0, Y0
+	VMAXPS     Y5, Y7, Y5
+	VMOVUPS    64(R9), Y6
+	VMASKMOVPS 7(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VMOVUPS    96(R9), Y7
+	VMASKMOVPS 39(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VSHUFPS    $0x88, Y7, Y6, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VCMPPS     $0x03, Y6, Y6, Y7
+	VORPS      Y7, Y0, Y0
+	VMAXPS     Y6, Y5, Y5
+	VMAXPS     Y4, Y5, Y4
+	VMOVAPS    Y4, Y4
+
+row7:
+	VMOVUPS 128(R9), Y5
+	CMPQ    R10, $0x01
+	JE      last
+	MOVQ    R11, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    BX, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    BX, DI
+	VMOVUPS Y4, (DI)
+	JMP     stored
+
+last:
+	MOVQ       R11, DI
+	VMASKMOVPS Y2, Y5, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y3, Y5, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y4, Y5, (DI)
+
+stored:
+	ADDQ      $0x00000040, R8
+	ADDQ      $0x20, R11
+	ADDQ      $0x00000100, R9
+	DECQ      R10
+	JNE       strip
+	ADDQ      $0x38, CX
+	ADDQ      BX, DX
+	ADDQ      BX, DX
+	ADDQ      BX, DX
+	DECQ      SI
+	JNE       block
+	VMOVMSKPS Y0, CX
+	ORL       CX, 84(AX)
+	VZEROUPPER
+	RET
+
+// func poolMax3Stride2Rows4AVX2(args *byte)
+// Requires: AVX, AVX2
+TEXT ·poolMax3Stride2Rows4AVX2(SB), NOSPLIT, $0-8
+	MOVQ         args+0(FP), AX
+	MOVQ         48(AX), CX
+	VXORPS       Y0, Y0, Y0
+	VBROADCASTSS wff800000<>+0(SB), Y1
+	MOVQ         24(AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         40(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         16(AX), DI
+	SUBQ         DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	VBROADCASTSS 72(AX), Y2
+	VBROADCASTSS 72(AX), Y3
+	VBROADCASTSS 72(AX), Y4
+	VBROADCASTSS 72(AX), Y5
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS      (R9), Y6
+	VMASKMOVPS   -1(R8)(DI*1), Y6, Y7
+	VBLENDVPS    Y6, Y7, Y1, Y6
+	VMOVUPS      32(R9), Y7
+	VMASKMOVPS   31(R8)(DI*1), Y7, Y8
+	VBLENDVPS    Y7, Y8, Y1, Y7
+	VSHUFPS      $0x88, Y7, Y6, Y8
+	VPERMPD      $0xd8, Y8, Y8
+	VSHUFPS      $0xdd, Y7, Y6, Y6
+	VPERMPD      $0xd8, Y6, Y6
+	VCMPPS       $0x03, Y6, Y8, Y7
+	VORPS        Y7, Y0, Y0
+	VMAXPS       Y6, Y8, Y6
+	VMOVUPS      64(R9), Y7
+	VMASKMOVPS   7(R8)(DI*1), Y7, Y8
+	VBLENDVPS    Y7, Y8, Y1, Y7
+	VMOVUPS      96(R9), Y8
+	VMASKMOVPS   39(R8)(DI*1), Y8, Y9
+	VBLENDVPS    Y8, Y9, Y1, Y8
+	VSHUFPS      $0x88, Y8, Y7, Y7
+	VPERMPD      $0xd8, Y7, Y7
+	VCMPPS       $0x03, Y7, Y7, Y8
+	VORPS        Y8, Y0, Y0
+	VMAXPS       Y7, Y6, Y6
+	VMAXPS       Y2, Y6, Y2
+	VMOVAPS      Y2, Y2
+
+row1:
+	MOVQ       8(CX), DI
+	TESTQ      DI, DI
+	JE         row2
+	VMOVUPS    (R9), Y6
+	VMASKMOVPS -1(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VMOVUPS    32(R9), Y7
+	VMASKMOVPS 31(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VSHUFPS    $0x88, Y7, Y6, Y8
+	VPERMPD    $0xd8, Y8, Y8
+	VSHUFPS    $0xdd, Y7, Y6, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VCMPPS     $0x03, Y6, Y8, Y7
+	VORPS      Y7, Y0, Y0
+	VMAXPS     Y6, Y8, Y6
+	VMOVUPS    64(R9), Y7
+	VMASKMOVPS 7(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VMOVUPS    96(R9), Y8
+	VMASKMOVPS 39(R8)(DI*1), Y8, Y9
+	VBLENDVPS  Y8, Y9, Y1, Y8
+	VSHUFPS    $0x88, Y8, Y7, Y7
+	VPERMPD    $0xd8, Y7, Y7
+	VCMPPS     $0x03, Y7, Y7, Y8
+	VORPS      Y8, Y0, Y0
+	VMAXPS     Y7, Y6, Y6
+	VMAXPS     Y2, Y6, Y2
+	VMOVAPS    Y2, Y2
+
+row2:
+	MOVQ       16(CX), DI
+	TESTQ      DI, DI
+	JE         row3
+	VMOVUPS    (R9), Y6
+	VMASKMOVPS -1(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VMOVUPS    32(R9), Y7
+	VMASKMOVPS 31(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VSHUFPS    $0x88, Y7, Y6, Y8
+	VPERMPD    $0xd8, Y8, Y8
+	VSHUFPS    $0xdd, Y7, Y6, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VCMPPS     $0x03, Y6, Y8, Y7
+	VORPS      Y7, Y0, Y0
+	VMAXPS     Y6, Y8, Y6
+	VMOVUPS    64(R9), Y7
+	VMASKMOVPS 7(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VMOVUPS    96(R9), Y8
+	VMASKMOVPS 39(R8)(DI*1), Y8, Y9
+	VBLENDVPS  Y8, Y9, Y1, Y8
+	VSHUFPS    $0x88, Y8, Y7, Y7
+	VPERMPD    $0xd8, Y7, Y7
+	VCMPPS     $0x03, Y7, Y7, Y8
+	VORPS      Y8, Y0, Y0
+	VMAXPS     Y7, Y6, Y6
+	VMAXPS     Y2, Y6, Y2
+	VMOVAPS    Y2, Y2
+	VMAXPS     Y3, Y6, Y3
+	VMOVAPS    Y3, Y3
+
+row3:
+	MOVQ       24(CX), DI
+	TESTQ      DI, DI
+	JE         row4
+	VMOVUPS    (R9), Y6
+	VMASKMOVPS -1(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VMOVUPS    32(R9), Y7
+	VMASKMOVPS 31(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VSHUFPS    $0x88, Y7, Y6, Y8
+	VPERMPD    $0xd8, Y8, Y8
+	VSHUFPS    $0xdd, Y7, Y6, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VCMPPS     $0x03, Y6, Y8, Y7
+	VORPS      Y7, Y0, Y0
+	VMAXPS     Y6, Y8, Y6
+	VMOVUPS    64(R9), Y7
+	VMASKMOVPS 7(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VMOVUPS    96(R9), Y8
+	VMASKMOVPS 39(R8)(DI*1), Y8, Y9
+	VBLENDVPS  Y8, Y9, Y1, Y8
+	VSHUFPS    $0x88, Y8, Y7, Y7
+	VPERMPD    $0xd8, Y7, Y7
+	VCMPPS     $0x03, Y7, Y7, Y8
+	VORPS      Y8, Y0, Y0
+	VMAXPS     Y7, Y6, Y6
+	VMAXPS     Y3, Y6, Y3
+	VMOVAPS    Y3, Y3
+
+row4:
+	MOVQ       32(CX), DI
+	TESTQ      DI, DI
+	JE         row5
+	VMOVUPS    (R9), Y6
+	VMASKMOVPS -1(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VMOVUPS    32(R9), Y7
+	VMASKMOVPS 31(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VSHUFPS    $0x88, Y7, Y6, Y8
+	VPERMPD    $0xd8, Y8, Y8
+	VSHUFPS    $0xdd, Y7, Y6, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VCMPPS     $0x03, Y6, Y8, Y7
+	VORPS      Y7, Y0, Y0
+	VMAXPS     Y6, Y8, Y6
+	VMOVUPS    64(R9), Y7
+	VMASKMOVPS 7(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VMOVUPS    96(R9), Y8
+	VMASKMOVPS 39(R8)(DI*1), Y8, Y9
+	VBLENDVPS  Y8, Y9, Y1, Y8
+	VSHUFPS    $0x88, Y8, Y7, Y7
+	VPERMPD    $0xd8, Y7, Y7
+	VCMPPS     $0x03, Y7, Y7, Y8
+	VORPS      Y8, Y0, Y0
+	VMAXPS     Y7, Y6, Y6
+	VMAXPS     Y3, Y6, Y3
+	VMOVAPS    Y3, Y3
+	VMAXPS     Y4, Y6, Y4
+	VMOVAPS    Y4, Y4
+
+row5:
+	MOVQ       40(CX), DI
+	TESTQ      DI, DI
+	JE         row6
+	VMOVUPS    (R9), Y6
+	VMASKMOVPS -1(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VMOVUPS    32(R9), Y7
+	VMASKMOVPS 31(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VSHUFPS    $0x88, Y7, Y6, Y8
+	VPERMPD    $0xd8, Y8, Y8
+	VSHUFPS    $0xdd, Y7, Y6, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VCMPPS     $0x03, Y6, Y8, Y7
+	VORPS      Y7, Y0, Y0
+	VMAXPS     Y6, Y8, Y6
+	VMOVUPS    64(R9), Y7
+	VMASKMOVPS 7(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VMOVUPS    96(R9), Y8
+	VMASKMOVPS 39(R8)(DI*1), Y8, Y9
+	VBLENDVPS  Y8, Y9, Y1, Y8
+	VSHUFPS    $0x88, Y8, Y7, Y7
+	VPERMPD    $0xd8, Y7, Y7
+	VCMPPS     $0x03, Y7, Y7, Y8
+	VORPS      Y8, Y0, Y0
+	VMAXPS     Y7, Y6, Y6
+	VMAXPS     Y4, Y6, Y4
+	VMOVAPS    Y4, Y4
+
+row6:
+	MOVQ       48(CX), DI
+	TESTQ      DI, DI
+	JE         row7
+	VMOVUPS    (R9), Y6
+	VMASKMOVPS -1(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VMOVUPS    32(R9), Y7
+	VMASKMOVPS 31(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VSHUFPS    $0x88, Y7, Y6, Y8
+	VPERMPD    $0xd8, Y8, Y8
+	VSHUFPS    $0xdd, Y7, Y6, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VCMPPS     $0x03, Y6, Y8, Y7
+	VORPS      Y7, Y0, Y0
+	VMAXPS     Y6, Y8, Y6
+	VMOVUPS    64(R9), Y7
+	VMASKMOVPS 7(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VMOVUPS    96(R9), Y8
+	VMASKMOVPS 39(R8)(DI*1), Y8, Y9
+	VBLENDVPS  Y8, Y9, Y1, Y8
+	VSHUFPS    $0x88, Y8, Y7, Y7
+	VPERMPD    $0xd8, Y7, Y7
+	VCMPPS     $0x03, Y7, Y7, Y8
+	VORPS      Y8, Y0, Y0
+	VMAXPS     Y7, Y6, Y6
+	VMAXPS     Y4, Y6, Y4
+	VMOVAPS    Y4, Y4
+	VMAXPS     Y5, Y6, Y5
+	VMOVAPS    Y5, Y5
+
+row7:
+	MOVQ       56(CX), DI
+	TESTQ      DI, DI
+	JE         row8
+	VMOVUPS    (R9), Y6
+	VMASKMOVPS -1(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VMOVUPS    32(R9), Y7
+	VMASKMOVPS 31(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VSHUFPS    $0x88, Y7, Y6, Y8
+	VPERMPD    $0xd8, Y8, Y8
+	VSHUFPS    $0xdd, Y7, Y6, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VCMPPS     $0x03, Y6, Y8, Y7
+	VORPS      Y7, Y0, Y0
+	VMAXPS     Y6, Y8, Y6
+	VMOVUPS    64(R9), Y7
+	VMASKMOVPS 7(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VMOVUPS    96(R9), Y8
+	VMASKMOVPS 39(R8)(DI*1), Y8, Y9
+	VBLENDVPS  Y8, Y9, Y1, Y8
+	VSHUFPS    $0x88, Y8, Y7, Y7
+	VPERMPD    $0xd8, Y7, Y7
+	VCMPPS     $0x03, Y7, Y7, Y8
+	VORPS      Y8, Y0, Y0
+	VMAXPS     Y7, Y6, Y6
+	VMAXPS     Y5, Y6, Y5
+	VMOVAPS    Y5, Y5
+
+row8:
+	MOVQ       64(CX), DI
+	TESTQ      DI, DI
+	JE         row9
+	VMOVUPS    (R9), Y6
+	VMASKMOVPS -1(R8)(DI*1), Y6, Y7
+	VBLENDVPS  Y6, Y7, Y1, Y6
+	VMOVUPS    32(R9), Y7
+	VMASKMOVPS 31(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VSHUFPS    $0x88, Y7, Y6, Y8
+	VPERMPD    $0xd8, Y8, Y8
+	VSHUFPS    $0xdd, Y7, Y6, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VCMPPS     $0x03, Y6, Y8, Y7
+	VORPS      Y7, Y0, Y0
+	VMAXPS     Y6, Y8, Y6
+	VMOVUPS    64(R9), Y7
+	VMASKMOVPS 7(R8)(DI*1), Y7, Y8
+	VBLENDVPS  Y7, Y8, Y1, Y7
+	VMOVUPS    96(R9), Y8
+	VMASKMOVPS 39(R8)(DI*1), Y8, Y9
+	VBLENDVPS  Y8, Y9, Y1, Y8
+	VSHUFPS    $0x88, Y8, Y7, Y7
+	VPERMPD    $0xd8, Y7, Y7
+	VCMPPS     $0x03, Y7, Y7, Y8
+	VORPS      Y8, Y0, Y0
+	VMAXPS     Y7, Y6, Y6
+	VMAXPS     Y5, Y6, Y5
+	VMOVAPS    Y5, Y5
+
+row9:
+	VMOVUPS 128(R9), Y6
+	CMPQ    R10, $0x01
+	JE      last
+	MOVQ    R11, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    BX, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    BX, DI
+	VMOVUPS Y4, (DI)
+	ADDQ    BX, DI
+	VMOVUPS Y5, (DI)
+	JMP     stored
+
+last:
+	MOVQ       R11, DI
+	VMASKMOVPS Y2, Y6, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y3, Y6, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y4, Y6, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y5, Y6, (DI)
+
+stored:
+	ADDQ      $0x00000040, R8
+	ADDQ      $0x20, R11
+	ADDQ      $0x00000100, R9
+	DECQ      R10
+	JNE       strip
+	ADDQ      $0x48, CX
+	ADDQ      BX, DX
+	ADDQ      BX, DX
+	ADDQ      BX, DX
+	ADDQ      BX, DX
+	DECQ      SI
+	JNE       block
+	VMOVMSKPS Y0, CX
+	ORL       CX, 84(AX)
+	VZEROUPPER
+	RET
+
+// func poolSum2Stride2Rows1AVX512(args *byte)
+// Requires: AVX, AVX512F
+TEXT ·poolSum2Stride2Rows1AVX512(SB), NOSPLIT, $0-8
+	MOVQ    args+0(FP), AX
+	MOVQ    48(AX), CX
+	VMOVUPS orderEven<>+0(SB), Z0
+	VMOVUPS orderOdd<>+0(SB), Z1
+	MOVQ    24(AX), CX
+	MOVQ    8(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    32(AX), SI
+	MOVQ    16(AX), DI
+	SUBQ    DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	KMOVW        (R9), K1
+	KMOVW        2(R9), K2
+	VBROADCASTSS 72(AX), Z2
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS.Z    -1(R8)(DI*1), K1, Z3
+	VMOVUPS.Z    63(R8)(DI*1), K2, Z4
+	VMOVAPS      Z3, Z5
+	VPERMT2PS    Z4, Z0, Z5
+	VMOVAPS      Z3, Z3
+	VPERMT2PS    Z4, Z1, Z3
+	VADDPS       Z3, Z5, Z3
+	VADDPS       Z2, Z3, Z2
+	VMOVAPS      Z2, Z2
+
+row1:
+	MOVQ      8(CX), DI
+	TESTQ     DI, DI
+	JE        row2
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z3
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z4
+	VMOVAPS   Z3, Z5
+	VPERMT2PS Z4, Z0, Z5
+	VMOVAPS   Z3, Z3
+	VPERMT2PS Z4, Z1, Z3
+	VADDPS    Z3, Z5, Z3
+	VADDPS    Z2, Z3, Z2
+	VMOVAPS   Z2, Z2
+
+row2:
+	KMOVW        4(R9), K1
+	VBROADCASTSS 76(AX), Z3
+	VMULPS       Z3, Z2, Z2
+	MOVQ         R11, DI
+	VMOVUPS      Z2, K1, (DI)
+	ADDQ         $0x00000080, R8
+	ADDQ         $0x40, R11
+	ADDQ         $0x00000010, R9
+	DECQ         R10
+	JNE          strip
+	ADDQ         $0x10, CX
+	ADDQ         BX, DX
+	DECQ         SI
+	JNE          block
+	VZEROUPPER
+	RET
+
+// func poolSum2Stride2Rows2AVX512(args *byte)
+// Requires: AVX, AVX512F
+TEXT ·poolSum2Stride2Rows2AVX512(SB), NOSPLIT, $0-8
+	MOVQ    args+0(FP), AX
+	MOVQ    48(AX), CX
+	VMOVUPS orderEven<>+0(SB), Z0
+	VMOVUPS orderOdd<>+0(SB), Z1
+	MOVQ    24(AX), CX
+	MOVQ    8(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    32(AX), SI
+	MOVQ    16(AX), DI
+	SUBQ    DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	KMOVW        (R9), K1
+	KMOVW        2(R9), K2
+	VBROADCASTSS 72(AX), Z2
+	VBROADCASTSS 72(AX), Z3
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS.Z    -1(R8)(DI*1), K1, Z4
+	VMOVUPS.Z    63(R8)(DI*1), K2, Z5
+	VMOVAPS      Z4, Z6
+	VPERMT2PS    Z5, Z0, Z6
+	VMOVAPS      Z4, Z4
+	VPERMT2PS    Z5, Z1, Z4
+	VADDPS       Z4, Z6, Z4
+	VADDPS       Z2, Z4, Z2
+	VMOVAPS      Z2, Z2
+
+row1:
+	MOVQ      8(CX), DI
+	TESTQ     DI, DI
+	JE        row2
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z4
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z5
+	VMOVAPS   Z4, Z6
+	VPERMT2PS Z5, Z0, Z6
+	VMOVAPS   Z4, Z4
+	VPERMT2PS Z5, Z1, Z4
+	VADDPS    Z4, Z6, Z4
+	VADDPS    Z2, Z4, Z2
+	VMOVAPS   Z2, Z2
+
+row2:
+	MOVQ      16(CX), DI
+	TESTQ     DI, DI
+	JE        row3
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z4
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z5
+	VMOVAPS   Z4, Z6
+	VPERMT2PS Z5, Z0, Z6
+	VMOVAPS   Z4, Z4
+	VPERMT2PS Z5, Z1, Z4
+	VADDPS    Z4, Z6, Z4
+	VADDPS    Z3, Z4, Z3
+	VMOVAPS   Z3, Z3
+
+row3:
+	MOVQ      24(CX), DI
+	TESTQ     DI, DI
+	JE        row4
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z4
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z5
+	VMOVAPS   Z4, Z6
+	VPERMT2PS Z5, Z0, Z6
+	VMOVAPS   Z4, Z4
+	VPERMT2PS Z5, Z1, Z4
+	VADDPS    Z4, Z6, Z4
+	VADDPS    Z3, Z4, Z3
+	VMOVAPS   Z3, Z3
+
+row4:
+	KMOVW        4(R9), K1
+	VBROADCASTSS 76(AX), Z4
+	VMULPS       Z4, Z2, Z2
+	VMULPS       Z4, Z3, Z3
+	MOVQ         R11, DI
+	VMOVUPS      Z2, K1, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Z3, K1, (DI)
+	ADDQ         $0x00000080, R8
+	ADDQ         $0x40, R11
+	ADDQ         $0x00000010, R9
+	DECQ         R10
+	JNE          strip
+	ADDQ         $0x20, CX
+	ADDQ         BX, DX
+	ADDQ         BX, DX
+	DECQ         SI
+	JNE          block
+	VZEROUPPER
+	RET
+
+// func poolSum2Stride2Rows3AVX512(args *byte)
+// Requires: AVX, AVX512F
+TEXT ·poolSum2Stride2Rows3AVX512(SB), NOSPLIT, $0-8
+	MOVQ    args+0(FP), AX
+	MOVQ    48(AX), CX
+	VMOVUPS orderEven<>+0(SB), Z0
+	VMOVUPS orderOdd<>+0(SB), Z1
+	MOVQ    24(AX), CX
+	MOVQ    8(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    32(AX), SI
+	MOVQ    16(AX), DI
+	SUBQ    DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	KMOVW        (R9), K1
+	KMOVW        2(R9), K2
+	VBROADCASTSS 72(AX), Z2
+	VBROADCASTSS 72(AX), Z3
+	VBROADCASTSS 72(AX), Z4
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS.Z    -1(R8)(DI*1), K1, Z5
+	VMOVUPS.Z    63(R8)(DI*1), K2, Z6
+	VMOVAPS      Z5, Z7
+	VPERMT2PS    Z6, Z0, Z7
+	VMOVAPS      Z5, Z5
+	VPERMT2PS    Z6, Z1, Z5
+	VADDPS       Z5, Z7, Z5
+	VADDPS       Z2, Z5, Z2
+	VMOVAPS      Z2, Z2
+
+row1:
+	MOVQ      8(CX), DI
+	TESTQ     DI, DI
+	JE        row2
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z5
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z6
+	VMOVAPS   Z5, Z7
+	VPERMT2PS Z6, Z0, Z7
+	VMOVAPS   Z5, Z5
+	VPERMT2PS Z6, Z1, Z5
+	VADDPS    Z5, Z7, Z5
+	VADDPS    Z2, Z5, Z2
+	VMOVAPS   Z2, Z2
+
+row2:
+	MOVQ      16(CX), DI
+	TESTQ     DI, DI
+	JE        row3
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z5
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z6
+	VMOVAPS   Z5, Z7
+	VPERMT2PS Z6, Z0, Z7
+	VMOVAPS   Z5, Z5
+	VPERMT2PS Z6, Z1, Z5
+	VADDPS    Z5, Z7, Z5
+	VADDPS    Z3, Z5, Z3
+	VMOVAPS   Z3, Z3
+
+row3:
+	MOVQ      24(CX), DI
+	TESTQ     DI, DI
+	JE        row4
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z5
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z6
+	VMOVAPS   Z5, Z7
+	VPERMT2PS Z6, Z0, Z7
+	VMOVAPS   Z5, Z5
+	VPERMT2PS Z6, Z1, Z5
+	VADDPS    Z5, Z7, Z5
+	VADDPS    Z3, Z5, Z3
+	VMOVAPS   Z3, Z3
+
+row4:
+	MOVQ      32(CX), DI
+	TESTQ     DI, DI
+	JE        row5
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z5
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z6
+	VMOVAPS   Z5, Z7
+	VPERMT2PS Z6, Z0, Z7
+	VMOVAPS   Z5, Z5
+	VPERMT2PS Z6, Z1, Z5
+	VADDPS    Z5, Z7, Z5
+	VADDPS    Z4, Z5, Z4
+	VMOVAPS   Z4, Z4
+
+row5:
+	MOVQ      40(CX), DI
+	TESTQ     DI, DI
+	JE        row6
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z5
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z6
+	VMOVAPS   Z5, Z7
+	VPERMT2PS Z6, Z0, Z7
+	VMOVAPS   Z5, Z5
+	VPERMT2PS Z6, Z1, Z5
+	VADDPS    Z5, Z7, Z5
+	VADDPS    Z4, Z5, Z4
+	VMOVAPS   Z4, Z4
+
+row6:
+	KMOVW        4(R9), K1
+	VBROADCASTSS 76(AX), Z5
+	VMULPS       Z5, Z2, Z2
+	VMULPS       Z5, Z3, Z3
+	VMULPS       Z5, Z4, Z4
+	MOVQ         R11, DI
+	VMOVUPS      Z2, K1, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Z3, K1, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Z4, K1, (DI)
+	ADDQ         $0x00000080, R8
+	ADDQ         $0x40, R11
+	ADDQ         $0x00000010, R9
+	DECQ         R10
+	JNE          strip
+	ADDQ         $0x30, CX
+	ADDQ         BX, DX
+	ADDQ         BX, DX
+	ADDQ         BX, DX
+	DECQ         SI
+	JNE          block
+	VZEROUPPER
+	RET
+
+// func poolSum2Stride2Rows4AVX512(args *byte)
+// Requires: AVX, AVX512F
+TEXT ·poolSum2Stride2Rows4AVX512(SB), NOSPLIT, $0-8
+	MOVQ    args+0(FP), AX
+	MOVQ    48(AX), CX
+	VMOVUPS orderEven<>+0(SB), Z0
+	VMOVUPS orderOdd<>+0(SB), Z1
+	MOVQ    24(AX), CX
+	MOVQ    8(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    32(AX), SI
+	MOVQ    16(AX), DI
+	SUBQ    DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	KMOVW        (R9), K1
+	KMOVW        2(R9), K2
+	VBROADCASTSS 72(AX), Z2
+	VBROADCASTSS 72(AX), Z3
+	VBROADCASTSS 72(AX), Z4
+	VBROADCASTSS 72(AX), Z5
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS.Z    -1(R8)(DI*1), K1, Z6
+	VMOVUPS.Z    63(R8)(DI*1), K2, Z7
+	VMOVAPS      Z6, Z8
+	VPERMT2PS    Z7, Z0, Z8
+	VMOVAPS      Z6, Z6
+	VPERMT2PS    Z7, Z1, Z6
+	VADDPS       Z6, Z8, Z6
+	VADDPS       Z2, Z6, Z2
+	VMOVAPS      Z2, Z2
+
+row1:
+	MOVQ      8(CX), DI
+	TESTQ     DI, DI
+	JE        row2
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z6
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z7
+	VMOVAPS   Z6, Z8
+	VPERMT2PS Z7, Z0, Z8
+	VMOVAPS   Z6, Z6
+	VPERMT2PS Z7, Z1, Z6
+	VADDPS    Z6, Z8, Z6
+	VADDPS    Z2, Z6, Z2
+	VMOVAPS   Z2, Z2
+
+row2:
+	MOVQ      16(CX), DI
+	TESTQ     DI, DI
+	JE        row3
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z6
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z7
+	VMOVAPS   Z6, Z8
+	VPERMT2PS Z7, Z0, Z8
+	VMOVAPS   Z6, Z6
+	VPERMT2PS Z7, Z1, Z6
+	VADDPS    Z6, Z8, Z6
+	VADDPS    Z3, Z6, Z3
+	VMOVAPS   Z3, Z3
+
+row3:
+	MOVQ      24(CX), DI
+	TESTQ     DI, DI
+	JE        row4
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z6
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z7
+	VMOVAPS   Z6, Z8
+	VPERMT2PS Z7, Z0, Z8
+	VMOVAPS   Z6, Z6
+	VPERMT2PS Z7, Z1, Z6
+	VADDPS    Z6, Z8, Z6
+	VADDPS    Z3, Z6, Z3
+	VMOVAPS   Z3, Z3
+
+row4:
+	MOVQ      32(CX), DI
+	TESTQ     DI, DI
+	JE        row5
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z6
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z7
+	VMOVAPS   Z6, Z8
+	VPERMT2PS Z7, Z0, Z8
+	VMOVAPS   Z6, Z6
+	VPERMT2PS Z7, Z1, Z6
+	VADDPS    Z6, Z8, Z6
+	VADDPS    Z4, Z6, Z4
+	VMOVAPS   Z4, Z4
+
+row5:
+	MOVQ      40(CX), DI
+	TESTQ     DI, DI
+	JE        row6
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z6
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z7
+	VMOVAPS   Z6, Z8
+	VPERMT2PS Z7, Z0, Z8
+	VMOVAPS   Z6, Z6
+	VPERMT2PS Z7, Z1, Z6
+	VADDPS    Z6, Z8, Z6
+	VADDPS    Z4, Z6, Z4
+	VMOVAPS   Z4, Z4
+
+row6:
+	MOVQ      48(CX), DI
+	TESTQ     DI, DI
+	JE        row7
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z6
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z7
+	VMOVAPS   Z6, Z8
+	VPERMT2PS Z7, Z0, Z8
+	VMOVAPS   Z6, Z6
+	VPERMT2PS Z7, Z1, Z6
+	VADDPS    Z6, Z8, Z6
+	VADDPS    Z5, Z6, Z5
+	VMOVAPS   Z5, Z5
+
+row7:
+	MOVQ      56(CX), DI
+	TESTQ     DI, DI
+	JE        row8
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z6
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z7
+	VMOVAPS   Z6, Z8
+	VPERMT2PS Z7, Z0, Z8
+	VMOVAPS   Z6, Z6
+	VPERMT2PS Z7, Z1, Z6
+	VADDPS    Z6, Z8, Z6
+	VADDPS    Z5, Z6, Z5
+	VMOVAPS   Z5, Z5
+
+row8:
+	KMOVW        4(R9), K1
+	VBROADCASTSS 76(AX), Z6
+	VMULPS       Z6, Z2, Z2
+	VMULPS       Z6, Z3, Z3
+	VMULPS       Z6, Z4, Z4
+	VMULPS       Z6, Z5, Z5
+	MOVQ         R11, DI
+	VMOVUPS      Z2, K1, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Z3, K1, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Z4, K1, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Z5, K1, (DI)
+	ADDQ         $0x00000080, R8
+	ADDQ         $0x40, R11
+	ADDQ         $0x00000010, R9
+	DECQ         R10
+	JNE          strip
+	ADDQ         $0x40, CX
+	ADDQ         BX, DX
+	ADDQ         BX, DX
+	ADDQ         BX, DX
+	ADDQ         BX, DX
+	DECQ         SI
+	JNE          block
+	VZEROUPPER
+	RET
+
+// func poolSum3Stride1Rows1AVX512(args *byte)
+// Requires: AVX, AVX512F
+TEXT ·poolSum3Stride1Rows1AVX512(SB), NOSPLIT, $0-8
+	MOVQ args+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ 24(AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 32(AX), SI
+	MOVQ 16(AX), DI
+	SUBQ DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	KMOVW        (R9), K1
+	KMOVW        2(R9), K2
+	KMOVW        4(R9), K3
+	VBROADCASTSS 72(AX), Z0
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS.Z    -1(R8)(DI*1), K1, Z1
+	VMOVUPS.Z    3(R8)(DI*1), K2, Z2
+	VADDPS       Z2, Z1, Z1
+	VMOVUPS.Z    7(R8)(DI*1), K3, Z2
+	VADDPS       Z2, Z1, Z1
+	VADDPS       Z0, Z1, Z0
+	VMOVAPS      Z0, Z0
+
+row1:
+	MOVQ      8(CX), DI
+	TESTQ     DI, DI
+	JE        row2
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z1
+	VMOVUPS.Z 3(R8)(DI*1), K2, Z2
+	VADDPS    Z2, Z1, Z1
+	VMOVUPS.Z 7(R8)(DI*1), K3, Z2
+	VADDPS    Z2, Z1, Z1
+	VADDPS    Z0, Z1, Z0
+	VMOVAPS   Z0, Z0
+
+row2:
+	MOVQ      16(CX), DI
+	TESTQ     DI, DI
+	JE        row3
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z1
+	VMOVUPS.Z 3(R8)(DI*1), K2, Z2
+	VADDPS    Z2, Z1, Z1
+	VMOVUPS.Z 7(R8)(DI*1), K3, Z2
+	VADDPS    Z2, Z1, Z1
+	VADDPS    Z0, Z1, Z0
+	VMOVAPS   Z0, Z0
+
+row3:
+	KMOVW        6(R9), K1
+	VBROADCASTSS 76(AX), Z1
+	VMULPS       Z1, Z0, Z0
+	MOVQ         R11, DI
+	VMOVUPS      Z0, K1, (DI)
+	ADDQ         $0x00000040, R8
+	ADDQ         $0x40, R11
+	ADDQ         $0x00000010, R9
+	DECQ         R10
+	JNE          strip
+	ADDQ         $0x18, CX
+	ADDQ         BX, DX
+	DECQ         SI
+	JNE          block
+	VZEROUPPER
+	RET
+
+// func poolSum3Stride1Rows2AVX512(args *byte)
+// Requires: AVX, AVX512F
+TEXT ·poolSum3Stride1Rows2AVX512(SB), NOSPLIT, $0-8
+	MOVQ args+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ 24(AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 32(AX), SI
+	MOVQ 16(AX), DI
+	SUBQ DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	KMOVW        (R9), K1
+	KMOVW        2(R9), K2
+	KMOVW        4(R9), K3
+	VBROADCASTSS 72(AX), Z0
+	VBROADCASTSS 72(AX), Z1
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS.Z    -1(R8)(DI*1), K1, Z2
+	VMOVUPS.Z    3(R8)(DI*1), K2, Z3
+	VADDPS       Z3, Z2, Z2
+	VMOVUPS.Z    7(R8)(DI*1), K3, Z3
+	VADDPS       Z3, Z2, Z2
+	VADDPS       Z0, Z2, Z0
+	VMOVAPS      Z0, Z0
+
+row1:
+	MOVQ      8(CX), DI
+	TESTQ     DI, DI
+	JE        row2
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z2
+	VMOVUPS.Z 3(R8)(DI*1), K2, Z3
+	VADDPS    Z3, Z2, Z2
+	VMOVUPS.Z 7(R8)(DI*1), K3, Z3
+	VADDPS    Z3, Z2, Z2
+	VADDPS    Z0, Z2, Z0
+	VMOVAPS   Z0, Z0
+	VADDPS    Z1, Z2, Z1
+	VMOVAPS   Z1, Z1
+
+row2:
+	MOVQ      16(CX), DI
+	TESTQ     DI, DI
+	JE        row3
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z2
+	VMOVUPS.Z 3(R8)(DI*1), K2, Z3
+	VADDPS    Z3, Z2, Z2
+	VMOVUPS.Z 7(R8)(DI*1), K3, Z3
+	VADDPS    Z3, Z2, Z2
+	VADDPS    Z0, Z2, Z0
+	VMOVAPS   Z0, Z0
+	VADDPS    Z1, Z2, Z1
+	VMOVAPS   Z1, Z1
+
+row3:
+	MOVQ      24(CX), DI
+	TESTQ     DI, DI
+	JE        row4
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z2
+	VMOVUPS.Z 3(R8)(DI*1), K2, Z3
+	VADDPS    Z3, Z2, Z2
+	VMOVUPS.Z 7(R8)(DI*1), K3, Z3
+	VADDPS    Z3, Z2, Z2
+	VADDPS    Z1, Z2, Z1
+	VMOVAPS   Z1, Z1
+
+row4:
+	KMOVW        6(R9), K1
+	VBROADCASTSS 76(AX), Z2
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z2, Z1, Z1
+	MOVQ         R11, DI
+	VMOVUPS      Z0, K1, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Z1, K1, (DI)
+	ADDQ         $0x00000040, R8
+	ADDQ         $0x40, R11
+	ADDQ         $0x00000010, R9
+	DECQ         R10
+	JNE          strip
+	ADDQ         $0x20, CX
+	ADDQ         BX, DX
+	ADDQ         BX, DX
+	DECQ         SI
+	JNE          block
+	VZEROUPPER
+	RET
+
+// func poolSum3Stride1Rows3AVX512(args *byte)
+// Requires: AVX, AVX512F
+TEXT ·poolSum3Stride1Rows3AVX512(SB), NOSPLIT, $0-8
+	MOVQ args+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ 24(AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 32(AX), SI
+	MOVQ 16(AX), DI
+	SUBQ DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	KMOVW        (R9), K1
+	KMOVW        2(R9), K2
+	KMOVW        4(R9), K3
+	VBROADCASTSS 72(AX), Z0
+	VBROADCASTSS 72(AX), Z1
+	VBROADCASTSS 72(AX), Z2
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS.Z    -1(R8)(DI*1), K1, Z3
+	VMOVUPS.Z    3(R8)(DI*1), K2, Z4
+	VADDPS       Z4, Z3, Z3
+	VMOVUPS.Z    7(R8)(DI*1), K3, Z4
+	VADDPS       Z4, Z3, Z3
+	VADDPS       Z0, Z3, Z0
+	VMOVAPS      Z0, Z0
+
+row1:
+	MOVQ      8(CX), DI
+	TESTQ     DI, DI
+	JE        row2
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z3
+	VMOVUPS.Z 3(R8)(DI*1), K2, Z4
+	VADDPS    Z4, Z3, Z3
+	VMOVUPS.Z 7(R8)(DI*1), K3, Z4
+	VADDPS    Z4, Z3, Z3
+	VADDPS    Z0, Z3, Z0
+	VMOVAPS   Z0, Z0
+	VADDPS    Z1, Z3, Z1
+	VMOVAPS   Z1, Z1
+
+row2:
+	MOVQ      16(CX), DI
+	TESTQ     DI, DI
+	JE        row3
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z3
+	VMOVUPS.Z 3(R8)(DI*1), K2, Z4
+	VADDPS    Z4, Z3, Z3
+	VMOVUPS.Z 7(R8)(DI*1), K3, Z4
+	VADDPS    Z4, Z3, Z3
+	VADDPS    Z0, Z3, Z0
+	VMOVAPS   Z0, Z0
+	VADDPS    Z1, Z3, Z1
+	VMOVAPS   Z1, Z1
+	VADDPS    Z2, Z3, Z2
+	VMOVAPS   Z2, Z2
+
+row3:
+	MOVQ      24(CX), DI
+	TESTQ     DI, DI
+	JE        row4
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z3
+	VMOVUPS.Z 3(R8)(DI*1), K2, Z4
+	VADDPS    Z4, Z3, Z3
+	VMOVUPS.Z 7(R8)(DI*1), K3, Z4
+	VADDPS    Z4, Z3, Z3
+	VADDPS    Z1, Z3, Z1
+	VMOVAPS   Z1, Z1
+	VADDPS    Z2, Z3, Z2
+	VMOVAPS   Z2, Z2
+
+row4:
+	MOVQ      32(CX), DI
+	TESTQ     DI, DI
+	JE        row5
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z3
+	VMOVUPS.Z 3(R8)(DI*1), K2, Z4
+	VADDPS    Z4, Z3, Z3
+	VMOVUPS.Z 7(R8)(DI*1), K3, Z4
+	VADDPS    Z4, Z3, Z3
+	VADDPS    Z2, Z3, Z2
+	VMOVAPS   Z2, Z2
+
+row5:
+	KMOVW        6(R9), K1
+	VBROADCASTSS 76(AX), Z3
+	VMULPS       Z3, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z3, Z2, Z2
+	MOVQ         R11, DI
+	VMOVUPS      Z0, K1, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Z1, K1, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Z2, K1, (DI)
+	ADDQ         $0x00000040, R8
+	ADDQ         $0x40, R11
+	ADDQ         $0x00000010, R9
+	DECQ         R10
+	JNE          strip
+	ADDQ         $0x28, CX
+	ADDQ         BX, DX
+	ADDQ         BX, DX
+	ADDQ         BX, DX
+	DECQ         SI
+	JNE          block
+	VZEROUPPER
+	RET
+
+// func poolSum3Stride1Rows4AVX512(args *byte)
+// Requires: AVX, AVX512F
+TEXT ·poolSum3Stride1Rows4AVX512(SB), NOSPLIT, $0-8
+	MOVQ args+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ 24(AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 32(AX), SI
+	MOVQ 16(AX), DI
+	SUBQ DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	KMOVW        (R9), K1
+	KMOVW        2(R9), K2
+	KMOVW        4(R9), K3
+	VBROADCASTSS 72(AX), Z0
+	VBROADCASTSS 72(AX), Z1
+	VBROADCASTSS 72(AX), Z2
+	VBROADCASTSS 72(AX), Z3
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS.Z    -1(R8)(DI*1), K1, Z4
+	VMOVUPS.Z    3(R8)(DI*1), K2, Z5
+	VADDPS       Z5, Z4, Z4
+	VMOVUPS.Z    7(R8)(DI*1), K3, Z5
+	VADDPS       Z5, Z4, Z4
+	VADDPS       Z0, Z4, Z0
+	VMOVAPS      Z0, Z0
+
+row1:
+	MOVQ      8(CX), DI
+	TESTQ     DI, DI
+	JE        row2
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z4
+	VMOVUPS.Z 3(R8)(DI*1), K2, Z5
+	VADDPS    Z5, Z4, Z4
+	VMOVUPS.Z 7(R8)(DI*1), K3, Z5
+	VADDPS    Z5, Z4, Z4
+	VADDPS    Z0, Z4, Z0
+	VMOVAPS   Z0, Z0
+	VADDPS    Z1, Z4, Z1
+	VMOVAPS   Z1, Z1
+
+row2:
+	MOVQ      16(CX), DI
+	TESTQ     DI, DI
+	JE        row3
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z4
+	VMOVUPS.Z 3(R8)(DI*1), K2, Z5
+	VADDPS    Z5, Z4, Z4
+	VMOVUPS.Z 7(R8)(DI*1), K3, Z5
+	VADDPS    Z5, Z4, Z4
+	VADDPS    Z0, Z4, Z0
+	VMOVAPS   Z0, Z0
+	VADDPS    Z1, Z4, Z1
+	VMOVAPS   Z1, Z1
+	VADDPS    Z2, Z4, Z2
+	VMOVAPS   Z2, Z2
+
+row3:
+	MOVQ      24(CX), DI
+	TESTQ     DI, DI
+	JE        row4
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z4
+	VMOVUPS.Z 3(R8)(DI*1), K2, Z5
+	VADDPS    Z5, Z4, Z4
+	VMOVUPS.Z 7(R8)(DI*1), K3, Z5
+	VADDPS    Z5, Z4, Z4
+	VADDPS    Z1, Z4, Z1
+	VMOVAPS   Z1, Z1
+	VADDPS    Z2, Z4, Z2
+	VMOVAPS   Z2, Z2
+	VADDPS    Z3, Z4, Z3
+	VMOVAPS   Z3, Z3
+
+row4:
+	MOVQ      32(CX), DI
+	TESTQ     DI, DI
+	JE        row5
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z4
+	VMOVUPS.Z 3(R8)(DI*1), K2, Z5
+	VADDPS    Z5, Z4, Z4
+	VMOVUPS.Z 7(R8)(DI*1), K3, Z5
+	VADDPS    Z5, Z4, Z4
+	VADDPS    Z2, Z4, Z2
+	VMOVAPS   Z2, Z2
+	VADDPS    Z3, Z4, Z3
+	VMOVAPS   Z3, Z3
+
+row5:
+	MOVQ      40(CX), DI
+	TESTQ     DI, DI
+	JE        row6
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z4
+	VMOVUPS.Z 3(R8)(DI*1), K2, Z5
+	VADDPS    Z5, Z4, Z4
+	VMOVUPS.Z 7(R8)(DI*1), K3, Z5
+	VADDPS    Z5, Z4, Z4
+	VADDPS    Z3, Z4, Z3
+	VMOVAPS   Z3, Z3
+
+row6:
+	KMOVW        6(R9), K1
+	VBROADCASTSS 76(AX), Z4
+	VMULPS       Z4, Z0, Z0
+	VMULPS       Z4, Z1, Z1
+	VMULPS       Z4, Z2, Z2
+	VMULPS       Z4, Z3, Z3
+	MOVQ         R11, DI
+	VMOVUPS      Z0, K1, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Z1, K1, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Z2, K1, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Z3, K1, (DI)
+	ADDQ         $0x00000040, R8
+	ADDQ         $0x40, R11
+	ADDQ         $0x00000010, R9
+	DECQ         R10
+	JNE          strip
+	ADDQ         $0x30, CX
+	ADDQ         BX, DX
+	ADDQ         BX, DX
+	ADDQ         BX, DX
+	ADDQ         BX, DX
+	DECQ         SI
+	JNE          block
+	VZEROUPPER
+	RET
+
+// func poolSum3Stride2Rows1AVX512(args *byte)
+// Requires: AVX, AVX512F
+TEXT ·poolSum3Stride2Rows1AVX512(SB), NOSPLIT, $0-8
+	MOVQ    args+0(FP), AX
+	MOVQ    48(AX), CX
+	VMOVUPS orderEven<>+0(SB), Z0
+	VMOVUPS orderOdd<>+0(SB), Z1
+	VMOVUPS orderNext<>+0(SB), Z2
+	MOVQ    24(AX), CX
+	MOVQ    8(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    32(AX), SI
+	MOVQ    16(AX), DI
+	SUBQ    DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	KMOVW        (R9), K1
+	KMOVW        2(R9), K2
+	KMOVW        4(R9), K3
+	VBROADCASTSS 72(AX), Z3
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS.Z    -1(R8)(DI*1), K1, Z4
+	VMOVUPS.Z    63(R8)(DI*1), K2, Z5
+	VMOVUPS.Z    127(R8)(DI*1), K3, Z6
+	VMOVAPS      Z4, Z7
+	VPERMT2PS    Z5, Z0, Z7
+	VMOVAPS      Z4, Z4
+	VPERMT2PS    Z5, Z1, Z4
+	VADDPS       Z4, Z7, Z4
+	VMOVAPS      Z7, Z5
+	VPERMT2PS    Z6, Z2, Z5
+	VADDPS       Z5, Z4, Z4
+	VADDPS       Z3, Z4, Z3
+	VMOVAPS      Z3, Z3
+
+row1:
+	MOVQ      8(CX), DI
+	TESTQ     DI, DI
+	JE        row2
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z4
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z5
+	VMOVUPS.Z 127(R8)(DI*1), K3, Z6
+	VMOVAPS   Z4, Z7
+	VPERMT2PS Z5, Z0, Z7
+	VMOVAPS   Z4, Z4
+	VPERMT2PS Z5, Z1, Z4
+	VADDPS    Z4, Z7, Z4
+	VMOVAPS   Z7, Z5
+	VPERMT2PS Z6, Z2, Z5
+	VADDPS    Z5, Z4, Z4
+	VADDPS    Z3, Z4, Z3
+	VMOVAPS   Z3, Z3
+
+row2:
+	MOVQ      16(CX), DI
+	TESTQ     DI, DI
+	JE        row3
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z4
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z5
+	VMOVUPS.Z 127(R8)(DI*1), K3, Z6
+	VMOVAPS   Z4, Z7
+	VPERMT2PS Z5, Z0, Z7
+	VMOVAPS   Z4, Z4
+	VPERMT2PS Z5, Z1, Z4
+	VADDPS    Z4, Z7, Z4
+	VMOVAPS   Z7, Z5
+	VPERMT2PS Z6, Z2, Z5
+	VADDPS    Z5, Z4, Z4
+	VADDPS    Z3, Z4, Z3
+	VMOVAPS   Z3, Z3
+
+row3:
+	KMOVW        6(R9), K1
+	VBROADCASTSS 76(AX), Z4
+	VMULPS       Z4, Z3, Z3
+	MOVQ         R11, DI
+	VMOVUPS      Z3, K1, (DI)
+	ADDQ         $0x00000080, R8
+	ADDQ         $0x40, R11
+	ADDQ         $0x00000010, R9
+	DECQ         R10
+	JNE          strip
+	ADDQ         $0x18, CX
+	ADDQ         BX, DX
+	DECQ         SI
+	JNE          block
+	VZEROUPPER
+	RET
+
+// func poolSum3Stride2Rows2AVX512(args *byte)
+// Requires: AVX, AVX512F
+TEXT ·poolSum3Stride2Rows2AVX512(SB), NOSPLIT, $0-8
+	MOVQ    args+0(FP), AX
+	MOVQ    48(AX), CX
+	VMOVUPS orderEven<>+0(SB), Z0
+	VMOVUPS orderOdd<>+0(SB), Z1
+	VMOVUPS orderNext<>+0(SB), Z2
+	MOVQ    24(AX), CX
+	MOVQ    8(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    32(AX), SI
+	MOVQ    16(AX), DI
+	SUBQ    DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	KMOVW        (R9), K1
+	KMOVW        2(R9), K2
+	KMOVW        4(R9), K3
+	VBROADCASTSS 72(AX), Z3
+	VBROADCASTSS 72(AX), Z4
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS.Z    -1(R8)(DI*1), K1, Z5
+	VMOVUPS.Z    63(R8)(DI*1), K2, Z6
+	VMOVUPS.Z    127(R8)(DI*1), K3, Z7
+	VMOVAPS      Z5, Z8
+	VPERMT2PS    Z6, Z0, Z8
+	VMOVAPS      Z5, Z5
+	VPERMT2PS    Z6, Z1, Z5
+	VADDPS       Z5, Z8, Z5
+	VMOVAPS      Z8, Z6
+	VPERMT2PS    Z7, Z2, Z6
+	VADDPS       Z6, Z5, Z5
+	VADDPS       Z3, Z5, Z3
+	VMOVAPS      Z3, Z3
+
+row1:
+	MOVQ      8(CX), DI
+	TESTQ     DI, DI
+	JE        row2
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z5
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z6
+	VMOVUPS.Z 127(R8)(DI*1), K3, Z7
+	VMOVAPS   Z5, Z8
+	VPERMT2PS Z6, Z0, Z8
+	VMOVAPS   Z5, Z5
+	VPERMT2PS Z6, Z1, Z5
+	VADDPS    Z5, Z8, Z5
+	VMOVAPS   Z8, Z6
+	VPERMT2PS Z7, Z2, Z6
+	VADDPS    Z6, Z5, Z5
+	VADDPS    Z3, Z5, Z3
+	VMOVAPS   Z3, Z3
+
+row2:
+	MOVQ      16(CX), DI
+	TESTQ     DI, DI
+	JE        row3
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z5
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z6
+	VMOVUPS.Z 127(R8)(DI*1), K3, Z7
+	VMOVAPS   Z5, Z8
+	VPERMT2PS Z6, Z0, Z8
+	VMOVAPS   Z5, Z5
+	VPERMT2PS Z6, Z1, Z5
+	VADDPS    Z5, Z8, Z5
+	VMOVAPS   Z8, Z6
+	VPERMT2PS Z7, Z2, Z6
+	VADDPS    Z6, Z5, Z5
+	VADDPS    Z3, Z5, Z3
+	VMOVAPS   Z3, Z3
+	VADDPS    Z4, Z5, Z4
+	VMOVAPS   Z4, Z4
+
+row3:
+	MOVQ      24(CX), DI
+	TESTQ     DI, DI
+	JE        row4
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z5
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z6
+	VMOVUPS.Z 127(R8)(DI*1), K3, Z7
+	VMOVAPS   Z5, Z8
+	VPERMT2PS Z6, Z0, Z8
+	VMOVAPS   Z5, Z5
+	VPERMT2PS Z6, Z1, Z5
+	VADDPS    Z5, Z8, Z5
+	VMOVAPS   Z8, Z6
+	VPERMT2PS Z7, Z2, Z6
+	VADDPS    Z6, Z5, Z5
+	VADDPS    Z4, Z5, Z4
+	VMOVAPS   Z4, Z4
+
+row4:
+	MOVQ      32(CX), DI
+	TESTQ     DI, DI
+	JE        row5
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z5
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z6
+	VMOVUPS.Z 127(R8)(DI*1), K3, Z7
+	VMOVAPS   Z5, Z8
+	VPERMT2PS Z6, Z0, Z8
+	VMOVAPS   Z5, Z5
+	VPERMT2PS Z6, Z1, Z5
+	VADDPS    Z5, Z8, Z5
+	VMOVAPS   Z8, Z6
+	VPERMT2PS Z7, Z2, Z6
+	VADDPS    Z6, Z5, Z5
+	VADDPS    Z4, Z5, Z4
+	VMOVAPS   Z4, Z4
+
+row5:
+	KMOVW        6(R9), K1
+	VBROADCASTSS 76(AX), Z5
+	VMULPS       Z5, Z3, Z3
+	VMULPS       Z5, Z4, Z4
+	MOVQ         R11, DI
+	VMOVUPS      Z3, K1, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Z4, K1, (DI)
+	ADDQ         $0x00000080, R8
+	ADDQ         $0x40, R11
+	ADDQ         $0x00000010, R9
+	DECQ         R10
+	JNE          strip
+	ADDQ         $0x28, CX
+	ADDQ         BX, DX
+	ADDQ         BX, DX
+	DECQ         SI
+	JNE          block
+	VZEROUPPER
+	RET
+
+// func poolSum3Stride2Rows3AVX512(args *byte)
+// Requires: AVX, AVX512F
+TEXT ·poolSum3Stride2Rows3AVX512(SB), NOSPLIT, $0-8
+	MOVQ    args+0(FP), AX
+	MOVQ    48(AX), CX
+	VMOVUPS orderEven<>+0(SB), Z0
+	VMOVUPS orderOdd<>+0(SB), Z1
+	VMOVUPS orderNext<>+0(SB), Z2
+	MOVQ    24(AX), CX
+	MOVQ    8(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    32(AX), SI
+	MOVQ    16(AX), DI
+	SUBQ    DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	KMOVW        (R9), K1
+	KMOVW        2(R9), K2
+	KMOVW        4(R9), K3
+	VBROADCASTSS 72(AX), Z3
+	VBROADCASTSS 72(AX), Z4
+	VBROADCASTSS 72(AX), Z5
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS.Z    -1(R8)(DI*1), K1, Z6
+	VMOVUPS.Z    63(R8)(DI*1), K2, Z7
+	VMOVUPS.Z    127(R8)(DI*1), K3, Z8
+	VMOVAPS      Z6, Z9
+	VPERMT2PS    Z7, Z0, Z9
+	VMOVAPS      Z6, Z6
+	VPERMT2PS    Z7, Z1, Z6
+	VADDPS       Z6, Z9, Z6
+	VMOVAPS      Z9, Z7
+	VPERMT2PS    Z8, Z2, Z7
+	VADDPS       Z7, Z6, Z6
+	VADDPS       Z3, Z6, Z3
+	VMOVAPS      Z3, Z3
+
+row1:
+	MOVQ      8(CX), DI
+	TESTQ     DI, DI
+	JE        row2
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z6
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z7
+	VMOVUPS.Z 127(R8)(DI*1), K3, Z8
+	VMOVAPS   Z6, Z9
+	VPERMT2PS Z7, Z0, Z9
+	VMOVAPS   Z6, Z6
+	VPERMT2PS Z7, Z1, Z6
+	VADDPS    Z6, Z9, Z6
+	VMOVAPS   Z9, Z7
+	VPERMT2PS Z8, Z2, Z7
+	VADDPS    Z7, Z6, Z6
+	VADDPS    Z3, Z6, Z3
+	VMOVAPS   Z3, Z3
+
+row2:
+	MOVQ      16(CX), DI
+	TESTQ     DI, DI
+	JE        row3
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z6
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z7
+	VMOVUPS.Z 127(R8)(DI*1), K3, Z8
+	VMOVAPS   Z6, Z9
+	VPERMT2PS Z7, Z0, Z9
+	VMOVAPS   Z6, Z6
+	VPERMT2PS Z7, Z1, Z6
+	VADDPS    Z6, Z9, Z6
+	VMOVAPS   Z9, Z7
+	VPERMT2PS Z8, Z2, Z7
+	VADDPS    Z7, Z6, Z6
+	VADDPS    Z3, Z6, Z3
+	VMOVAPS   Z3, Z3
+	VADDPS    Z4, Z6, Z4
+	VMOVAPS   Z4, Z4
+
+row3:
+	MOVQ      24(CX), DI
+	TESTQ     DI, DI
+	JE        row4
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z6
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z7
+	VMOVUPS.Z 127(R8)(DI*1), K3, Z8
+	VMOVAPS   Z6, Z9
+	VPERMT2PS Z7, Z0, Z9
+	VMOVAPS   Z6, Z6
+	VPERMT2PS Z7, Z1, Z6
+	VADDPS    Z6, Z9, Z6
+	VMOVAPS   Z9, Z7
+	VPERMT2PS Z8, Z2, Z7
+	VADDPS    Z7, Z6, Z6
+	VADDPS    Z4, Z6, Z4
+	VMOVAPS   Z4, Z4
+
+row4:
+	MOVQ      32(CX), DI
+	TESTQ     DI, DI
+	JE        row5
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z6
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z7
+	VMOVUPS.Z 127(R8)(DI*1), K3, Z8
+	VMOVAPS   Z6, Z9
+	VPERMT2PS Z7, Z0, Z9
+	VMOVAPS   Z6, Z6
+	VPERMT2PS Z7, Z1, Z6
+	VADDPS    Z6, Z9, Z6
+	VMOVAPS   Z9, Z7
+	VPERMT2PS Z8, Z2, Z7
+	VADDPS    Z7, Z6, Z6
+	VADDPS    Z4, Z6, Z4
+	VMOVAPS   Z4, Z4
+	VADDPS    Z5, Z6, Z5
+	VMOVAPS   Z5, Z5
+
+row5:
+	MOVQ      40(CX), DI
+	TESTQ     DI, DI
+	JE        row6
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z6
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z7
+	VMOVUPS.Z 127(R8)(DI*1), K3, Z8
+	VMOVAPS   Z6, Z9
+	VPERMT2PS Z7, Z0, Z9
+	VMOVAPS   Z6, Z6
+	VPERMT2PS Z7, Z1, Z6
+	VADDPS    Z6, Z9, Z6
+	VMOVAPS   Z9, Z7
+	VPERMT2PS Z8, Z2, Z7
+	VADDPS    Z7, Z6, Z6
+	VADDPS    Z5, Z6, Z5
+	VMOVAPS   Z5, Z5
+
+row6:
+	MOVQ      48(CX), DI
+	TESTQ     DI, DI
+	JE        row7
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z6
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z7
+	VMOVUPS.Z 127(R8)(DI*1), K3, Z8
+	VMOVAPS   Z6, Z9
+	VPERMT2PS Z7, Z0, Z9
+	VMOVAPS   Z6, Z6
+	VPERMT2PS Z7, Z1, Z6
+	VADDPS    Z6, Z9, Z6
+	VMOVAPS   Z9, Z7
+	VPERMT2PS Z8, Z2, Z7
+	VADDPS    Z7, Z6, Z6
+	VADDPS    Z5, Z6, Z5
+	VMOVAPS   Z5, Z5
+
+row7:
+	KMOVW        6(R9), K1
+	VBROADCASTSS 76(AX), Z6
+	VMULPS       Z6, Z3, Z3
+	VMULPS       Z6, Z4, Z4
+	VMULPS       Z6, Z5, Z5
+	MOVQ         R11, DI
+	VMOVUPS      Z3, K1, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Z4, K1, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Z5, K1, (DI)
+	ADDQ         $0x00000080, R8
+	ADDQ         $0x40, R11
+	ADDQ         $0x00000010, R9
+	DECQ         R10
+	JNE          strip
+	ADDQ         $0x38, CX
+	ADDQ         BX, DX
+	ADDQ         BX, DX
+	ADDQ         BX, DX
+	DECQ         SI
+	JNE          block
+	VZEROUPPER
+	RET
+
+// func poolSum3Stride2Rows4AVX512(args *byte)
+// Requires: AVX, AVX512F
+TEXT ·poolSum3Stride2Rows4AVX512(SB), NOSPLIT, $0-8
+	MOVQ    args+0(FP), AX
+	MOVQ    48(AX), CX
+	VMOVUPS orderEven<>+0(SB), Z0
+	VMOVUPS orderOdd<>+0(SB), Z1
+	VMOVUPS orderNext<>+0(SB), Z2
+	MOVQ    24(AX), CX
+	MOVQ    8(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    32(AX), SI
+	MOVQ    16(AX), DI
+	SUBQ    DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	KMOVW        (R9), K1
+	KMOVW        2(R9), K2
+	KMOVW        4(R9), K3
+	VBROADCASTSS 72(AX), Z3
+	VBROADCASTSS 72(AX), Z4
+	VBROADCASTSS 72(AX), Z5
+	VBROADCASTSS 72(AX), Z6
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS.Z    -1(R8)(DI*1), K1, Z7
+	VMOVUPS.Z    63(R8)(DI*1), K2, Z8
+	VMOVUPS.Z    127(R8)(DI*1), K3, Z9
+	VMOVAPS      Z7, Z10
+	VPERMT2PS    Z8, Z0, Z10
+	VMOVAPS      Z7, Z7
+	VPERMT2PS    Z8, Z1, Z7
+	VADDPS       Z7, Z10, Z7
+	VMOVAPS      Z10, Z8
+	VPERMT2PS    Z9, Z2, Z8
+	VADDPS       Z8, Z7, Z7
+	VADDPS       Z3, Z7, Z3
+	VMOVAPS      Z3, Z3
+
+row1:
+	MOVQ      8(CX), DI
+	TESTQ     DI, DI
+	JE        row2
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z7
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z8
+	VMOVUPS.Z 127(R8)(DI*1), K3, Z9
+	VMOVAPS   Z7, Z10
+	VPERMT2PS Z8, Z0, Z10
+	VMOVAPS   Z7, Z7
+	VPERMT2PS Z8, Z1, Z7
+	VADDPS    Z7, Z10, Z7
+	VMOVAPS   Z10, Z8
+	VPERMT2PS Z9, Z2, Z8
+	VADDPS    Z8, Z7, Z7
+	VADDPS    Z3, Z7, Z3
+	VMOVAPS   Z3, Z3
+
+row2:
+	MOVQ      16(CX), DI
+	TESTQ     DI, DI
+	JE        row3
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z7
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z8
+	VMOVUPS.Z 127(R8)(DI*1), K3, Z9
+	VMOVAPS   Z7, Z10
+	VPERMT2PS Z8, Z0, Z10
+	VMOVAPS   Z7, Z7
+	VPERMT2PS Z8, Z1, Z7
+	VADDPS    Z7, Z10, Z7
+	VMOVAPS   Z10, Z8
+	VPERMT2PS Z9, Z2, Z8
+	VADDPS    Z8, Z7, Z7
+	VADDPS    Z3, Z7, Z3
+	VMOVAPS   Z3, Z3
+	VADDPS    Z4, Z7, Z4
+	VMOVAPS   Z4, Z4
+
+row3:
+	MOVQ      24(CX), DI
+	TESTQ     DI, DI
+	JE        row4
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z7
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z8
+	VMOVUPS.Z 127(R8)(DI*1), K3, Z9
+	VMOVAPS   Z7, Z10
+	VPERMT2PS Z8, Z0, Z10
+	VMOVAPS   Z7, Z7
+	VPERMT2PS Z8, Z1, Z7
+	VADDPS    Z7, Z10, Z7
+	VMOVAPS   Z10, Z8
+	VPERMT2PS Z9, Z2, Z8
+	VADDPS    Z8, Z7, Z7
+	VADDPS    Z4, Z7, Z4
+	VMOVAPS   Z4, Z4
+
+row4:
+	MOVQ      32(CX), DI
+	TESTQ     DI, DI
+	JE        row5
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z7
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z8
+	VMOVUPS.Z 127(R8)(DI*1), K3, Z9
+	VMOVAPS   Z7, Z10
+	VPERMT2PS Z8, Z0, Z10
+	VMOVAPS   Z7, Z7
+	VPERMT2PS Z8, Z1, Z7
+	VADDPS    Z7, Z10, Z7
+	VMOVAPS   Z10, Z8
+	VPERMT2PS Z9, Z2, Z8
+	VADDPS    Z8, Z7, Z7
+	VADDPS    Z4, Z7, Z4
+	VMOVAPS   Z4, Z4
+	VADDPS    Z5, Z7, Z5
+	VMOVAPS   Z5, Z5
+
+row5:
+	MOVQ      40(CX), DI
+	TESTQ     DI, DI
+	JE        row6
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z7
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z8
+	VMOVUPS.Z 127(R8)(DI*1), K3, Z9
+	VMOVAPS   Z7, Z10
+	VPERMT2PS Z8, Z0, Z10
+	VMOVAPS   Z7, Z7
+	VPERMT2PS Z8, Z1, Z7
+	VADDPS    Z7, Z10, Z7
+	VMOVAPS   Z10, Z8
+	VPERMT2PS Z9, Z2, Z8
+	VADDPS    Z8, Z7, Z7
+	VADDPS    Z5, Z7, Z5
+	VMOVAPS   Z5, Z5
+
+row6:
+	MOVQ      48(CX), DI
+	TESTQ     DI, DI
+	JE        row7
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z7
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z8
+	VMOVUPS.Z 127(R8)(DI*1), K3, Z9
+	VMOVAPS   Z7, Z10
+	VPERMT2PS Z8, Z0, Z10
+	VMOVAPS   Z7, Z7
+	VPERMT2PS Z8, Z1, Z7
+	VADDPS    Z7, Z10, Z7
+	VMOVAPS   Z10, Z8
+	VPERMT2PS Z9, Z2, Z8
+	VADDPS    Z8, Z7, Z7
+	VADDPS    Z5, Z7, Z5
+	VMOVAPS   Z5, Z5
+	VADDPS    Z6, Z7, Z6
+	VMOVAPS   Z6, Z6
+
+row7:
+	MOVQ      56(CX), DI
+	TESTQ     DI, DI
+	JE        row8
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z7
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z8
+	VMOVUPS.Z 127(R8)(DI*1), K3, Z9
+	VMOVAPS   Z7, Z10
+	VPERMT2PS Z8, Z0, Z10
+	VMOVAPS   Z7, Z7
+	VPERMT2PS Z8, Z1, Z7
+	VADDPS    Z7, Z10, Z7
+	VMOVAPS   Z10, Z8
+	VPERMT2PS Z9, Z2, Z8
+	VADDPS    Z8, Z7, Z7
+	VADDPS    Z6, Z7, Z6
+	VMOVAPS   Z6, Z6
+
+row8:
+	MOVQ      64(CX), DI
+	TESTQ     DI, DI
+	JE        row9
+	VMOVUPS.Z -1(R8)(DI*1), K1, Z7
+	VMOVUPS.Z 63(R8)(DI*1), K2, Z8
+	VMOVUPS.Z 127(R8)(DI*1), K3, Z9
+	VMOVAPS   Z7, Z10
+	VPERMT2PS Z8, Z0, Z10
+	VMOVAPS   Z7, Z7
+	VPERMT2PS Z8, Z1, Z7
+	VADDPS    Z7, Z10, Z7
+	VMOVAPS   Z10, Z8
+	VPERMT2PS Z9, Z2, Z8
+	VADDPS    Z8, Z7, Z7
+	VADDPS    Z6, Z7, Z6
+	VMOVAPS   Z6, Z6
+
+row9:
+	KMOVW        6(R9), K1
+	VBROADCASTSS 76(AX), Z7
+	VMULPS       Z7, Z3, Z3
+	VMULPS       Z7, Z4, Z4
+	VMULPS       Z7, Z5, Z5
+	VMULPS       Z7, Z6, Z6
+	MOVQ         R11, DI
+	VMOVUPS      Z3, K1, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Z4, K1, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Z5, K1, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Z6, K1, (DI)
+	ADDQ         $0x00000080, R8
+	ADDQ         $0x40, R11
+	ADDQ         $0x00000010, R9
+	DECQ         R10
+	JNE          strip
+	ADDQ         $0x48, CX
+	ADDQ         BX, DX
+	ADDQ         BX, DX
+	ADDQ         BX, DX
+	ADDQ         BX, DX
+	DECQ         SI
+	JNE          block
+	VZEROUPPER
+	RET
+
+// func poolSum2Stride2Rows1AVX2(args *byte)
+// Requires: AVX, AVX2
+TEXT ·poolSum2Stride2Rows1AVX2(SB), NOSPLIT, $0-8
+	MOVQ args+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ 24(AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 32(AX), SI
+	MOVQ 16(AX), DI
+	SUBQ DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	VBROADCASTSS 72(AX), Y0
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS      (R9), Y1
+	VMASKMOVPS   -1(R8)(DI*1), Y1, Y1
+	VMOVUPS      32(R9), Y2
+	VMASKMOVPS   31(R8)(DI*1), Y2, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VPERMPD      $0xd8, Y3, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	VPERMPD      $0xd8, Y1, Y1
+	VADDPS       Y1, Y3, Y1
+	VADDPS       Y0, Y1, Y0
+	VMOVAPS      Y0, Y0
+
+row1:
+	MOVQ       8(CX), DI
+	TESTQ      DI, DI
+	JE         row2
+	VMOVUPS    (R9), Y1
+	VMASKMOVPS -1(R8)(DI*1), Y1, Y1
+	VMOVUPS    32(R9), Y2
+	VMASKMOVPS 31(R8)(DI*1), Y2, Y2
+	VSHUFPS    $0x88, Y2, Y1, Y3
+	VPERMPD    $0xd8, Y3, Y3
+	VSHUFPS    $0xdd, Y2, Y1, Y1
+	VPERMPD    $0xd8, Y1, Y1
+	VADDPS     Y1, Y3, Y1
+	VADDPS     Y0, Y1, Y0
+	VMOVAPS    Y0, Y0
+
+row2:
+	VMOVUPS      64(R9), Y1
+	VBROADCASTSS 76(AX), Y2
+	VMULPS       Y2, Y0, Y0
+	CMPQ         R10, $0x01
+	JE           last
+	MOVQ         R11, DI
+	VMOVUPS      Y0, (DI)
+	JMP          stored
+
+last:
+	MOVQ       R11, DI
+	VMASKMOVPS Y0, Y1, (DI)
+
+stored:
+	ADDQ $0x00000040, R8
+	ADDQ $0x20, R11
+	ADDQ $0x00000100, R9
+	DECQ R10
+	JNE  strip
+	ADDQ $0x10, CX
+	ADDQ BX, DX
+	DECQ SI
+	JNE  block
+	VZEROUPPER
+	RET
+
+// func poolSum2Stride2Rows2AVX2(args *byte)
+// Requires: AVX, AVX2
+TEXT ·poolSum2Stride2Rows2AVX2(SB), NOSPLIT, $0-8
+	MOVQ args+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ 24(AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 32(AX), SI
+	MOVQ 16(AX), DI
+	SUBQ DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	VBROADCASTSS 72(AX), Y0
+	VBROADCASTSS 72(AX), Y1
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS      (R9), Y2
+	VMASKMOVPS   -1(R8)(DI*1), Y2, Y2
+	VMOVUPS      32(R9), Y3
+	VMASKMOVPS   31(R8)(DI*1), Y3, Y3
+	VSHUFPS      $0x88, Y3, Y2, Y4
+	VPERMPD      $0xd8, Y4, Y4
+	VSHUFPS      $0xdd, Y3, Y2, Y2
+	VPERMPD      $0xd8, Y2, Y2
+	VADDPS       Y2, Y4, Y2
+	VADDPS       Y0, Y2, Y0
+	VMOVAPS      Y0, Y0
+
+row1:
+	MOVQ       8(CX), DI
+	TESTQ      DI, DI
+	JE         row2
+	VMOVUPS    (R9), Y2
+	VMASKMOVPS -1(R8)(DI*1), Y2, Y2
+	VMOVUPS    32(R9), Y3
+	VMASKMOVPS 31(R8)(DI*1), Y3, Y3
+	VSHUFPS    $0x88, Y3, Y2, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VSHUFPS    $0xdd, Y3, Y2, Y2
+	VPERMPD    $0xd8, Y2, Y2
+	VADDPS     Y2, Y4, Y2
+	VADDPS     Y0, Y2, Y0
+	VMOVAPS    Y0, Y0
+
+row2:
+	MOVQ       16(CX), DI
+	TESTQ      DI, DI
+	JE         row3
+	VMOVUPS    (R9), Y2
+	VMASKMOVPS -1(R8)(DI*1), Y2, Y2
+	VMOVUPS    32(R9), Y3
+	VMASKMOVPS 31(R8)(DI*1), Y3, Y3
+	VSHUFPS    $0x88, Y3, Y2, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VSHUFPS    $0xdd, Y3, Y2, Y2
+	VPERMPD    $0xd8, Y2, Y2
+	VADDPS     Y2, Y4, Y2
+	VADDPS     Y1, Y2, Y1
+	VMOVAPS    Y1, Y1
+
+row3:
+	MOVQ       24(CX), DI
+	TESTQ      DI, DI
+	JE         row4
+	VMOVUPS    (R9), Y2
+	VMASKMOVPS -1(R8)(DI*1), Y2, Y2
+	VMOVUPS    32(R9), Y3
+	VMASKMOVPS 31(R8)(DI*1), Y3, Y3
+	VSHUFPS    $0x88, Y3, Y2, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VSHUFPS    $0xdd, Y3, Y2, Y2
+	VPERMPD    $0xd8, Y2, Y2
+	VADDPS     Y2, Y4, Y2
+	VADDPS     Y1, Y2, Y1
+	VMOVAPS    Y1, Y1
+
+row4:
+	VMOVUPS      64(R9), Y2
+	VBROADCASTSS 76(AX), Y3
+	VMULPS       Y3, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	CMPQ         R10, $0x01
+	JE           last
+	MOVQ         R11, DI
+	VMOVUPS      Y0, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Y1, (DI)
+	JMP          stored
+
+last:
+	MOVQ       R11, DI
+	VMASKMOVPS Y0, Y2, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y1, Y2, (DI)
+
+stored:
+	ADDQ $0x00000040, R8
+	ADDQ $0x20, R11
+	ADDQ $0x00000100, R9
+	DECQ R10
+	JNE  strip
+	ADDQ $0x20, CX
+	ADDQ BX, DX
+	ADDQ BX, DX
+	DECQ SI
+	JNE  block
+	VZEROUPPER
+	RET
+
+// func poolSum2Stride2Rows3AVX2(args *byte)
+// Requires: AVX, AVX2
+TEXT ·poolSum2Stride2Rows3AVX2(SB), NOSPLIT, $0-8
+	MOVQ args+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ 24(AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 32(AX), SI
+	MOVQ 16(AX), DI
+	SUBQ DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	VBROADCASTSS 72(AX), Y0
+	VBROADCASTSS 72(AX), Y1
+	VBROADCASTSS 72(AX), Y2
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS      (R9), Y3
+	VMASKMOVPS   -1(R8)(DI*1), Y3, Y3
+	VMOVUPS      32(R9), Y4
+	VMASKMOVPS   31(R8)(DI*1), Y4, Y4
+	VSHUFPS      $0x88, Y4, Y3, Y5
+	VPERMPD      $0xd8, Y5, Y5
+	VSHUFPS      $0xdd, Y4, Y3, Y3
+	VPERMPD      $0xd8, Y3, Y3
+	VADDPS       Y3, Y5, Y3
+	VADDPS       Y0, Y3, Y0
+	VMOVAPS      Y0, Y0
+
+row1:
+	MOVQ       8(CX), DI
+	TESTQ      DI, DI
+	JE         row2
+	VMOVUPS    (R9), Y3
+	VMASKMOVPS -1(R8)(DI*1), Y3, Y3
+	VMOVUPS    32(R9), Y4
+	VMASKMOVPS 31(R8)(DI*1), Y4, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VSHUFPS    $0xdd, Y4, Y3, Y3
+	VPERMPD    $0xd8, Y3, Y3
+	VADDPS     Y3, Y5, Y3
+	VADDPS     Y0, Y3, Y0
+	VMOVAPS    Y0, Y0
+
+row2:
+	MOVQ       16(CX), DI
+	TESTQ      DI, DI
+	JE         row3
+	VMOVUPS    (R9), Y3
+	VMASKMOVPS -1(R8)(DI*1), Y3, Y3
+	VMOVUPS    32(R9), Y4
+	VMASKMOVPS 31(R8)(DI*1), Y4, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VSHUFPS    $0xdd, Y4, Y3, Y3
+	VPERMPD    $0xd8, Y3, Y3
+	VADDPS     Y3, Y5, Y3
+	VADDPS     Y1, Y3, Y1
+	VMOVAPS    Y1, Y1
+
+row3:
+	MOVQ       24(CX), DI
+	TESTQ      DI, DI
+	JE         row4
+	VMOVUPS    (R9), Y3
+	VMASKMOVPS -1(R8)(DI*1), Y3, Y3
+	VMOVUPS    32(R9), Y4
+	VMASKMOVPS 31(R8)(DI*1), Y4, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VSHUFPS    $0xdd, Y4, Y3, Y3
+	VPERMPD    $0xd8, Y3, Y3
+	VADDPS     Y3, Y5, Y3
+	VADDPS     Y1, Y3, Y1
+	VMOVAPS    Y1, Y1
+
+row4:
+	MOVQ       32(CX), DI
+	TESTQ      DI, DI
+	JE         row5
+	VMOVUPS    (R9), Y3
+	VMASKMOVPS -1(R8)(DI*1), Y3, Y3
+	VMOVUPS    32(R9), Y4
+	VMASKMOVPS 31(R8)(DI*1), Y4, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VSHUFPS    $0xdd, Y4, Y3, Y3
+	VPERMPD    $0xd8, Y3, Y3
+	VADDPS     Y3, Y5, Y3
+	VADDPS     Y2, Y3, Y2
+	VMOVAPS    Y2, Y2
+
+row5:
+	MOVQ       40(CX), DI
+	TESTQ      DI, DI
+	JE         row6
+	VMOVUPS    (R9), Y3
+	VMASKMOVPS -1(R8)(DI*1), Y3, Y3
+	VMOVUPS    32(R9), Y4
+	VMASKMOVPS 31(R8)(DI*1), Y4, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VSHUFPS    $0xdd, Y4, Y3, Y3
+	VPERMPD    $0xd8, Y3, Y3
+	VADDPS     Y3, Y5, Y3
+	VADDPS     Y2, Y3, Y2
+	VMOVAPS    Y2, Y2
+
+row6:
+	VMOVUPS      64(R9), Y3
+	VBROADCASTSS 76(AX), Y4
+	VMULPS       Y4, Y0, Y0
+	VMULPS       Y4, Y1, Y1
+	VMULPS       Y4, Y2, Y2
+	CMPQ         R10, $0x01
+	JE           last
+	MOVQ         R11, DI
+	VMOVUPS      Y0, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Y2, (DI)
+	JMP          stored
+
+last:
+	MOVQ       R11, DI
+	VMASKMOVPS Y0, Y3, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y1, Y3, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y2, Y3, (DI)
+
+stored:
+	ADDQ $0x00000040, R8
+	ADDQ $0x20, R11
+	ADDQ $0x00000100, R9
+	DECQ R10
+	JNE  strip
+	ADDQ $0x30, CX
+	ADDQ BX, DX
+	ADDQ BX, DX
+	ADDQ BX, DX
+	DECQ SI
+	JNE  block
+	VZEROUPPER
+	RET
+
+// func poolSum2Stride2Rows4AVX2(args *byte)
+// Requires: AVX, AVX2
+TEXT ·poolSum2Stride2Rows4AVX2(SB), NOSPLIT, $0-8
+	MOVQ args+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ 24(AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 32(AX), SI
+	MOVQ 16(AX), DI
+	SUBQ DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	VBROADCASTSS 72(AX), Y0
+	VBROADCASTSS 72(AX), Y1
+	VBROADCASTSS 72(AX), Y2
+	VBROADCASTSS 72(AX), Y3
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS      (R9), Y4
+	VMASKMOVPS   -1(R8)(DI*1), Y4, Y4
+	VMOVUPS      32(R9), Y5
+	VMASKMOVPS   31(R8)(DI*1), Y5, Y5
+	VSHUFPS      $0x88, Y5, Y4, Y6
+	VPERMPD      $0xd8, Y6, Y6
+	VSHUFPS      $0xdd, Y5, Y4, Y4
+	VPERMPD      $0xd8, Y4, Y4
+	VADDPS       Y4, Y6, Y4
+	VADDPS       Y0, Y4, Y0
+	VMOVAPS      Y0, Y0
+
+row1:
+	MOVQ       8(CX), DI
+	TESTQ      DI, DI
+	JE         row2
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS -1(R8)(DI*1), Y4, Y4
+	VMOVUPS    32(R9), Y5
+	VMASKMOVPS 31(R8)(DI*1), Y5, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VSHUFPS    $0xdd, Y5, Y4, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VADDPS     Y4, Y6, Y4
+	VADDPS     Y0, Y4, Y0
+	VMOVAPS    Y0, Y0
+
+row2:
+	MOVQ       16(CX), DI
+	TESTQ      DI, DI
+	JE         row3
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS -1(R8)(DI*1), Y4, Y4
+	VMOVUPS    32(R9), Y5
+	VMASKMOVPS 31(R8)(DI*1), Y5, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VSHUFPS    $0xdd, Y5, Y4, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VADDPS     Y4, Y6, Y4
+	VADDPS     Y1, Y4, Y1
+	VMOVAPS    Y1, Y1
+
+row3:
+	MOVQ       24(CX), DI
+	TESTQ      DI, DI
+	JE         row4
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS -1(R8)(DI*1), Y4, Y4
+	VMOVUPS    32(R9), Y5
+	VMASKMOVPS 31(R8)(DI*1), Y5, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VSHUFPS    $0xdd, Y5, Y4, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VADDPS     Y4, Y6, Y4
+	VADDPS     Y1, Y4, Y1
+	VMOVAPS    Y1, Y1
+
+row4:
+	MOVQ       32(CX), DI
+	TESTQ      DI, DI
+	JE         row5
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS -1(R8)(DI*1), Y4, Y4
+	VMOVUPS    32(R9), Y5
+	VMASKMOVPS 31(R8)(DI*1), Y5, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VSHUFPS    $0xdd, Y5, Y4, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VADDPS     Y4, Y6, Y4
+	VADDPS     Y2, Y4, Y2
+	VMOVAPS    Y2, Y2
+
+row5:
+	MOVQ       40(CX), DI
+	TESTQ      DI, DI
+	JE         row6
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS -1(R8)(DI*1), Y4, Y4
+	VMOVUPS    32(R9), Y5
+	VMASKMOVPS 31(R8)(DI*1), Y5, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VSHUFPS    $0xdd, Y5, Y4, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VADDPS     Y4, Y6, Y4
+	VADDPS     Y2, Y4, Y2
+	VMOVAPS    Y2, Y2
+
+row6:
+	MOVQ       48(CX), DI
+	TESTQ      DI, DI
+	JE         row7
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS -1(R8)(DI*1), Y4, Y4
+	VMOVUPS    32(R9), Y5
+	VMASKMOVPS 31(R8)(DI*1), Y5, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VSHUFPS    $0xdd, Y5, Y4, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VADDPS     Y4, Y6, Y4
+	VADDPS     Y3, Y4, Y3
+	VMOVAPS    Y3, Y3
+
+row7:
+	MOVQ       56(CX), DI
+	TESTQ      DI, DI
+	JE         row8
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS -1(R8)(DI*1), Y4, Y4
+	VMOVUPS    32(R9), Y5
+	VMASKMOVPS 31(R8)(DI*1), Y5, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VSHUFPS    $0xdd, Y5, Y4, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VADDPS     Y4, Y6, Y4
+	VADDPS     Y3, Y4, Y3
+	VMOVAPS    Y3, Y3
+
+row8:
+	VMOVUPS      64(R9), Y4
+	VBROADCASTSS 76(AX), Y5
+	VMULPS       Y5, Y0, Y0
+	VMULPS       Y5, Y1, Y1
+	VMULPS       Y5, Y2, Y2
+	VMULPS       Y5, Y3, Y3
+	CMPQ         R10, $0x01
+	JE           last
+	MOVQ         R11, DI
+	VMOVUPS      Y0, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Y2, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Y3, (DI)
+	JMP          stored
+
+last:
+	MOVQ       R11, DI
+	VMASKMOVPS Y0, Y4, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y1, Y4, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y2, Y4, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y3, Y4, (DI)
+
+stored:
+	ADDQ $0x00000040, R8
+	ADDQ $0x20, R11
+	ADDQ $0x00000100, R9
+	DECQ R10
+	JNE  strip
+	ADDQ $0x40, CX
+	ADDQ BX, DX
+	ADDQ BX, DX
+	ADDQ BX, DX
+	ADDQ BX, DX
+	DECQ SI
+	JNE  block
+	VZEROUPPER
+	RET
+
+// func poolSum3Stride1Rows1AVX2(args *byte)
+// Requires: AVX
+TEXT ·poolSum3Stride1Rows1AVX2(SB), NOSPLIT, $0-8
+	MOVQ args+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ 24(AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 32(AX), SI
+	MOVQ 16(AX), DI
+	SUBQ DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	VBROADCASTSS 72(AX), Y0
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS      (R9), Y1
+	VMASKMOVPS   -1(R8)(DI*1), Y1, Y1
+	VMOVUPS      32(R9), Y2
+	VMASKMOVPS   3(R8)(DI*1), Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      64(R9), Y2
+	VMASKMOVPS   7(R8)(DI*1), Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VADDPS       Y0, Y1, Y0
+	VMOVAPS      Y0, Y0
+
+row1:
+	MOVQ       8(CX), DI
+	TESTQ      DI, DI
+	JE         row2
+	VMOVUPS    (R9), Y1
+	VMASKMOVPS -1(R8)(DI*1), Y1, Y1
+	VMOVUPS    32(R9), Y2
+	VMASKMOVPS 3(R8)(DI*1), Y2, Y2
+	VADDPS     Y2, Y1, Y1
+	VMOVUPS    64(R9), Y2
+	VMASKMOVPS 7(R8)(DI*1), Y2, Y2
+	VADDPS     Y2, Y1, Y1
+	VADDPS     Y0, Y1, Y0
+	VMOVAPS    Y0, Y0
+
+row2:
+	MOVQ       16(CX), DI
+	TESTQ      DI, DI
+	JE         row3
+	VMOVUPS    (R9), Y1
+	VMASKMOVPS -1(R8)(DI*1), Y1, Y1
+	VMOVUPS    32(R9), Y2
+	VMASKMOVPS 3(R8)(DI*1), Y2, Y2
+	VADDPS     Y2, Y1, Y1
+	VMOVUPS    64(R9), Y2
+	VMASKMOVPS 7(R8)(DI*1), Y2, Y2
+	VADDPS     Y2, Y1, Y1
+	VADDPS     Y0, Y1, Y0
+	VMOVAPS    Y0, Y0
+
+row3:
+	VMOVUPS      96(R9), Y1
+	VBROADCASTSS 76(AX), Y2
+	VMULPS       Y2, Y0, Y0
+	CMPQ         R10, $0x01
+	JE           last
+	MOVQ         R11, DI
+	VMOVUPS      Y0, (DI)
+	JMP          stored
+
+last:
+	MOVQ       R11, DI
+	VMASKMOVPS Y0, Y1, (DI)
+
+stored:
+	ADDQ $0x00000020, R8
+	ADDQ $0x20, R11
+	ADDQ $0x00000100, R9
+	DECQ R10
+	JNE  strip
+	ADDQ $0x18, CX
+	ADDQ BX, DX
+	DECQ SI
+	JNE  block
+	VZEROUPPER
+	RET
+
+// func poolSum3Stride1Rows2AVX2(args *byte)
+// Requires: AVX
+TEXT ·poolSum3Stride1Rows2AVX2(SB), NOSPLIT, $0-8
+	MOVQ args+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ 24(AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 32(AX), SI
+	MOVQ 16(AX), DI
+	SUBQ DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	VBROADCASTSS 72(AX), Y0
+	VBROADCASTSS 72(AX), Y1
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS      (R9), Y2
+	VMASKMOVPS   -1(R8)(DI*1), Y2, Y2
+	VMOVUPS      32(R9), Y3
+	VMASKMOVPS   3(R8)(DI*1), Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      64(R9), Y3
+	VMASKMOVPS   7(R8)(DI*1), Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y0, Y2, Y0
+	VMOVAPS      Y0, Y0
+
+row1:
+	MOVQ       8(CX), DI
+	TESTQ      DI, DI
+	JE         row2
+	VMOVUPS    (R9), Y2
+	VMASKMOVPS -1(R8)(DI*1), Y2, Y2
+	VMOVUPS    32(R9), Y3
+	VMASKMOVPS 3(R8)(DI*1), Y3, Y3
+	VADDPS     Y3, Y2, Y2
+	VMOVUPS    64(R9), Y3
+	VMASKMOVPS 7(R8)(DI*1), Y3, Y3
+	VADDPS     Y3, Y2, Y2
+	VADDPS     Y0, Y2, Y0
+	VMOVAPS    Y0, Y0
+	VADDPS     Y1, Y2, Y1
+	VMOVAPS    Y1, Y1
+
+row2:
+	MOVQ       16(CX), DI
+	TESTQ      DI, DI
+	JE         row3
+	VMOVUPS    (R9), Y2
+	VMASKMOVPS -1(R8)(DI*1), Y2, Y2
+	VMOVUPS    32(R9), Y3
+	VMASKMOVPS 3(R8)(DI*1), Y3, Y3
+	VADDPS     Y3, Y2, Y2
+	VMOVUPS    64(R9), Y3
+	VMASKMOVPS 7(R8)(DI*1), Y3, Y3
+	VADDPS     Y3, Y2, Y2
+	VADDPS     Y0, Y2, Y0
+	VMOVAPS    Y0, Y0
+	VADDPS     Y1, Y2, Y1
+	VMOVAPS    Y1, Y1
+
+row3:
+	MOVQ       24(CX), DI
+	TESTQ      DI, DI
+	JE         row4
+	VMOVUPS    (R9), Y2
+	VMASKMOVPS -1(R8)(DI*1), Y2, Y2
+	VMOVUPS    32(R9), Y3
+	VMASKMOVPS 3(R8)(DI*1), Y3, Y3
+	VADDPS     Y3, Y2, Y2
+	VMOVUPS    64(R9), Y3
+	VMASKMOVPS 7(R8)(DI*1), Y3, Y3
+	VADDPS     Y3, Y2, Y2
+	VADDPS     Y1, Y2, Y1
+	VMOVAPS    Y1, Y1
+
+row4:
+	VMOVUPS      96(R9), Y2
+	VBROADCASTSS 76(AX), Y3
+	VMULPS       Y3, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	CMPQ         R10, $0x01
+	JE           last
+	MOVQ         R11, DI
+	VMOVUPS      Y0, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Y1, (DI)
+	JMP          stored
+
+last:
+	MOVQ       R11, DI
+	VMASKMOVPS Y0, Y2, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y1, Y2, (DI)
+
+stored:
+	ADDQ $0x00000020, R8
+	ADDQ $0x20, R11
+	ADDQ $0x00000100, R9
+	DECQ R10
+	JNE  strip
+	ADDQ $0x20, CX
+	ADDQ BX, DX
+	ADDQ BX, DX
+	DECQ SI
+	JNE  block
+	VZEROUPPER
+	RET
+
+// func poolSum3Stride1Rows3AVX2(args *byte)
+// Requires: AVX
+TEXT ·poolSum3Stride1Rows3AVX2(SB), NOSPLIT, $0-8
+	MOVQ args+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ 24(AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 32(AX), SI
+	MOVQ 16(AX), DI
+	SUBQ DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	VBROADCASTSS 72(AX), Y0
+	VBROADCASTSS 72(AX), Y1
+	VBROADCASTSS 72(AX), Y2
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS      (R9), Y3
+	VMASKMOVPS   -1(R8)(DI*1), Y3, Y3
+	VMOVUPS      32(R9), Y4
+	VMASKMOVPS   3(R8)(DI*1), Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VMOVUPS      64(R9), Y4
+	VMASKMOVPS   7(R8)(DI*1), Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VADDPS       Y0, Y3, Y0
+	VMOVAPS      Y0, Y0
+
+row1:
+	MOVQ       8(CX), DI
+	TESTQ      DI, DI
+	JE         row2
+	VMOVUPS    (R9), Y3
+	VMASKMOVPS -1(R8)(DI*1), Y3, Y3
+	VMOVUPS    32(R9), Y4
+	VMASKMOVPS 3(R8)(DI*1), Y4, Y4
+	VADDPS     Y4, Y3, Y3
+	VMOVUPS    64(R9), Y4
+	VMASKMOVPS 7(R8)(DI*1), Y4, Y4
+	VADDPS     Y4, Y3, Y3
+	VADDPS     Y0, Y3, Y0
+	VMOVAPS    Y0, Y0
+	VADDPS     Y1, Y3, Y1
+	VMOVAPS    Y1, Y1
+
+row2:
+	MOVQ       16(CX), DI
+	TESTQ      DI, DI
+	JE         row3
+	VMOVUPS    (R9), Y3
+	VMASKMOVPS -1(R8)(DI*1), Y3, Y3
+	VMOVUPS    32(R9), Y4
+	VMASKMOVPS 3(R8)(DI*1), Y4, Y4
+	VADDPS     Y4, Y3, Y3
+	VMOVUPS    64(R9), Y4
+	VMASKMOVPS 7(R8)(DI*1), Y4, Y4
+	VADDPS     Y4, Y3, Y3
+	VADDPS     Y0, Y3, Y0
+	VMOVAPS    Y0, Y0
+	VADDPS     Y1, Y3, Y1
+	VMOVAPS    Y1, Y1
+	VADDPS     Y2, Y3, Y2
+	VMOVAPS    Y2, Y2
+
+row3:
+	MOVQ       24(CX), DI
+	TESTQ      DI, DI
+	JE         row4
+	VMOVUPS    (R9), Y3
+	VMASKMOVPS -1(R8)(DI*1), Y3, Y3
+	VMOVUPS    32(R9), Y4
+	VMASKMOVPS 3(R8)(DI*1), Y4, Y4
+	VADDPS     Y4, Y3, Y3
+	VMOVUPS    64(R9), Y4
+	VMASKMOVPS 7(R8)(DI*1), Y4, Y4
+	VADDPS     Y4, Y3, Y3
+	VADDPS     Y1, Y3, Y1
+	VMOVAPS    Y1, Y1
+	VADDPS     Y2, Y3, Y2
+	VMOVAPS    Y2, Y2
+
+row4:
+	MOVQ       32(CX), DI
+	TESTQ      DI, DI
+	JE         row5
+	VMOVUPS    (R9), Y3
+	VMASKMOVPS -1(R8)(DI*1), Y3, Y3
+	VMOVUPS    32(R9), Y4
+	VMASKMOVPS 3(R8)(DI*1), Y4, Y4
+	VADDPS     Y4, Y3, Y3
+	VMOVUPS    64(R9), Y4
+	VMASKMOVPS 7(R8)(DI*1), Y4, Y4
+	VADDPS     Y4, Y3, Y3
+	VADDPS     Y2, Y3, Y2
+	VMOVAPS    Y2, Y2
+
+row5:
+	VMOVUPS      96(R9), Y3
+	VBROADCASTSS 76(AX), Y4
+	VMULPS       Y4, Y0, Y0
+	VMULPS       Y4, Y1, Y1
+	VMULPS       Y4, Y2, Y2
+	CMPQ         R10, $0x01
+	JE           last
+	MOVQ         R11, DI
+	VMOVUPS      Y0, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Y2, (DI)
+	JMP          stored
+
+last:
+	MOVQ       R11, DI
+	VMASKMOVPS Y0, Y3, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y1, Y3, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y2, Y3, (DI)
+
+stored:
+	ADDQ $0x00000020, R8
+	ADDQ $0x20, R11
+	ADDQ $0x00000100, R9
+	DECQ R10
+	JNE  strip
+	ADDQ $0x28, CX
+	ADDQ BX, DX
+	ADDQ BX, DX
+	ADDQ BX, DX
+	DECQ SI
+	JNE  block
+	VZEROUPPER
+	RET
+
+// func poolSum3Stride1Rows4AVX2(args *byte)
+// Requires: AVX
+TEXT ·poolSum3Stride1Rows4AVX2(SB), NOSPLIT, $0-8
+	MOVQ args+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ 24(AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 32(AX), SI
+	MOVQ 16(AX), DI
+	SUBQ DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	VBROADCASTSS 72(AX), Y0
+	VBROADCASTSS 72(AX), Y1
+	VBROADCASTSS 72(AX), Y2
+	VBROADCASTSS 72(AX), Y3
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS      (R9), Y4
+	VMASKMOVPS   -1(R8)(DI*1), Y4, Y4
+	VMOVUPS      32(R9), Y5
+	VMASKMOVPS   3(R8)(DI*1), Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VMOVUPS      64(R9), Y5
+	VMASKMOVPS   7(R8)(DI*1), Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VADDPS       Y0, Y4, Y0
+	VMOVAPS      Y0, Y0
+
+row1:
+	MOVQ       8(CX), DI
+	TESTQ      DI, DI
+	JE         row2
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS -1(R8)(DI*1), Y4, Y4
+	VMOVUPS    32(R9), Y5
+	VMASKMOVPS 3(R8)(DI*1), Y5, Y5
+	VADDPS     Y5, Y4, Y4
+	VMOVUPS    64(R9), Y5
+	VMASKMOVPS 7(R8)(DI*1), Y5, Y5
+	VADDPS     Y5, Y4, Y4
+	VADDPS     Y0, Y4, Y0
+	VMOVAPS    Y0, Y0
+	VADDPS     Y1, Y4, Y1
+	VMOVAPS    Y1, Y1
+
+row2:
+	MOVQ       16(CX), DI
+	TESTQ      DI, DI
+	JE         row3
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS -1(R8)(DI*1), Y4, Y4
+	VMOVUPS    32(R9), Y5
+	VMASKMOVPS 3(R8)(DI*1), Y5, Y5
+	VADDPS     Y5, Y4, Y4
+	VMOVUPS    64(R9), Y5
+	VMASKMOVPS 7(R8)(DI*1), Y5, Y5
+	VADDPS     Y5, Y4, Y4
+	VADDPS     Y0, Y4, Y0
+	VMOVAPS    Y0, Y0
+	VADDPS     Y1, Y4, Y1
+	VMOVAPS    Y1, Y1
+	VADDPS     Y2, Y4, Y2
+	VMOVAPS    Y2, Y2
+
+row3:
+	MOVQ       24(CX), DI
+	TESTQ      DI, DI
+	JE         row4
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS -1(R8)(DI*1), Y4, Y4
+	VMOVUPS    32(R9), Y5
+	VMASKMOVPS 3(R8)(DI*1), Y5, Y5
+	VADDPS     Y5, Y4, Y4
+	VMOVUPS    64(R9), Y5
+	VMASKMOVPS 7(R8)(DI*1), Y5, Y5
+	VADDPS     Y5, Y4, Y4
+	VADDPS     Y1, Y4, Y1
+	VMOVAPS    Y1, Y1
+	VADDPS     Y2, Y4, Y2
+	VMOVAPS    Y2, Y2
+	VADDPS     Y3, Y4, Y3
+	VMOVAPS    Y3, Y3
+
+row4:
+	MOVQ       32(CX), DI
+	TESTQ      DI, DI
+	JE         row5
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS -1(R8)(DI*1), Y4, Y4
+	VMOVUPS    32(R9), Y5
+	VMASKMOVPS 3(R8)(DI*1), Y5, Y5
+	VADDPS     Y5, Y4, Y4
+	VMOVUPS    64(R9), Y5
+	VMASKMOVPS 7(R8)(DI*1), Y5, Y5
+	VADDPS     Y5, Y4, Y4
+	VADDPS     Y2, Y4, Y2
+	VMOVAPS    Y2, Y2
+	VADDPS     Y3, Y4, Y3
+	VMOVAPS    Y3, Y3
+
+row5:
+	MOVQ       40(CX), DI
+	TESTQ      DI, DI
+	JE         row6
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS -1(R8)(DI*1), Y4, Y4
+	VMOVUPS    32(R9), Y5
+	VMASKMOVPS 3(R8)(DI*1), Y5, Y5
+	VADDPS     Y5, Y4, Y4
+	VMOVUPS    64(R9), Y5
+	VMASKMOVPS 7(R8)(DI*1), Y5, Y5
+	VADDPS     Y5, Y4, Y4
+	VADDPS     Y3, Y4, Y3
+	VMOVAPS    Y3, Y3
+
+row6:
+	VMOVUPS      96(R9), Y4
+	VBROADCASTSS 76(AX), Y5
+	VMULPS       Y5, Y0, Y0
+	VMULPS       Y5, Y1, Y1
+	VMULPS       Y5, Y2, Y2
+	VMULPS       Y5, Y3, Y3
+	CMPQ         R10, $0x01
+	JE           last
+	MOVQ         R11, DI
+	VMOVUPS      Y0, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Y2, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Y3, (DI)
+	JMP          stored
+
+last:
+	MOVQ       R11, DI
+	VMASKMOVPS Y0, Y4, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y1, Y4, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y2, Y4, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y3, Y4, (DI)
+
+stored:
+	ADDQ $0x00000020, R8
+	ADDQ $0x20, R11
+	ADDQ $0x00000100, R9
+	DECQ R10
+	JNE  strip
+	ADDQ $0x30, CX
+	ADDQ BX, DX
+	ADDQ BX, DX
+	ADDQ BX, DX
+	ADDQ BX, DX
+	DECQ SI
+	JNE  block
+	VZEROUPPER
+	RET
+
+// func poolSum3Stride2Rows1AVX2(args *byte)
+// Requires: AVX, AVX2
+TEXT ·poolSum3Stride2Rows1AVX2(SB), NOSPLIT, $0-8
+	MOVQ args+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ 24(AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 32(AX), SI
+	MOVQ 16(AX), DI
+	SUBQ DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	VBROADCASTSS 72(AX), Y0
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS      (R9), Y1
+	VMASKMOVPS   -1(R8)(DI*1), Y1, Y1
+	VMOVUPS      32(R9), Y2
+	VMASKMOVPS   31(R8)(DI*1), Y2, Y2
+	VSHUFPS      $0x88, Y2, Y1, Y3
+	VPERMPD      $0xd8, Y3, Y3
+	VSHUFPS      $0xdd, Y2, Y1, Y1
+	VPERMPD      $0xd8, Y1, Y1
+	VADDPS       Y1, Y3, Y1
+	VMOVUPS      64(R9), Y2
+	VMASKMOVPS   7(R8)(DI*1), Y2, Y2
+	VMOVUPS      96(R9), Y3
+	VMASKMOVPS   39(R8)(DI*1), Y3, Y3
+	VSHUFPS      $0x88, Y3, Y2, Y2
+	VPERMPD      $0xd8, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VADDPS       Y0, Y1, Y0
+	VMOVAPS      Y0, Y0
+
+row1:
+	MOVQ       8(CX), DI
+	TESTQ      DI, DI
+	JE         row2
+	VMOVUPS    (R9), Y1
+	VMASKMOVPS -1(R8)(DI*1), Y1, Y1
+	VMOVUPS    32(R9), Y2
+	VMASKMOVPS 31(R8)(DI*1), Y2, Y2
+	VSHUFPS    $0x88, Y2, Y1, Y3
+	VPERMPD    $0xd8, Y3, Y3
+	VSHUFPS    $0xdd, Y2, Y1, Y1
+	VPERMPD    $0xd8, Y1, Y1
+	VADDPS     Y1, Y3, Y1
+	VMOVUPS    64(R9), Y2
+	VMASKMOVPS 7(R8)(DI*1), Y2, Y2
+	VMOVUPS    96(R9), Y3
+	VMASKMOVPS 39(R8)(DI*1), Y3, Y3
+	VSHUFPS    $0x88, Y3, Y2, Y2
+	VPERMPD    $0xd8, Y2, Y2
+	VADDPS     Y2, Y1, Y1
+	VADDPS     Y0, Y1, Y0
+	VMOVAPS    Y0, Y0
+
+row2:
+	MOVQ       16(CX), DI
+	TESTQ      DI, DI
+	JE         row3
+	VMOVUPS    (R9), Y1
+	VMASKMOVPS -1(R8)(DI*1), Y1, Y1
+	VMOVUPS    32(R9), Y2
+	VMASKMOVPS 31(R8)(DI*1), Y2, Y2
+	VSHUFPS    $0x88, Y2, Y1, Y3
+	VPERMPD    $0xd8, Y3, Y3
+	VSHUFPS    $0xdd, Y2, Y1, Y1
+	VPERMPD    $0xd8, Y1, Y1
+	VADDPS     Y1, Y3, Y1
+	VMOVUPS    64(R9), Y2
+	VMASKMOVPS 7(R8)(DI*1), Y2, Y2
+	VMOVUPS    96(R9), Y3
+	VMASKMOVPS 39(R8)(DI*1), Y3, Y3
+	VSHUFPS    $0x88, Y3, Y2, Y2
+	VPERMPD    $0xd8, Y2, Y2
+	VADDPS     Y2, Y1, Y1
+	VADDPS     Y0, Y1, Y0
+	VMOVAPS    Y0, Y0
+
+row3:
+	VMOVUPS      128(R9), Y1
+	VBROADCASTSS 76(AX), Y2
+	VMULPS       Y2, Y0, Y0
+	CMPQ         R10, $0x01
+	JE           last
+	MOVQ         R11, DI
+	VMOVUPS      Y0, (DI)
+	JMP          stored
+
+last:
+	MOVQ       R11, DI
+	VMASKMOVPS Y0, Y1, (DI)
+
+stored:
+	ADDQ $0x00000040, R8
+	ADDQ $0x20, R11
+	ADDQ $0x00000100, R9
+	DECQ R10
+	JNE  strip
+	ADDQ $0x18, CX
+	ADDQ BX, DX
+	DECQ SI
+	JNE  block
+	VZEROUPPER
+	RET
+
+// func poolSum3Stride2Rows2AVX2(args *byte)
+// Requires: AVX, AVX2
+TEXT ·poolSum3Stride2Rows2AVX2(SB), NOSPLIT, $0-8
+	MOVQ args+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ 24(AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 32(AX), SI
+	MOVQ 16(AX), DI
+	SUBQ DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	VBROADCASTSS 72(AX), Y0
+	VBROADCASTSS 72(AX), Y1
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS      (R9), Y2
+	VMASKMOVPS   -1(R8)(DI*1), Y2, Y2
+	VMOVUPS      32(R9), Y3
+	VMASKMOVPS   31(R8)(DI*1), Y3, Y3
+	VSHUFPS      $0x88, Y3, Y2, Y4
+	VPERMPD      $0xd8, Y4, Y4
+	VSHUFPS      $0xdd, Y3, Y2, Y2
+	VPERMPD      $0xd8, Y2, Y2
+	VADDPS       Y2, Y4, Y2
+	VMOVUPS      64(R9), Y3
+	VMASKMOVPS   7(R8)(DI*1), Y3, Y3
+	VMOVUPS      96(R9), Y4
+	VMASKMOVPS   39(R8)(DI*1), Y4, Y4
+	VSHUFPS      $0x88, Y4, Y3, Y3
+	VPERMPD      $0xd8, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y0, Y2, Y0
+	VMOVAPS      Y0, Y0
+
+row1:
+	MOVQ       8(CX), DI
+	TESTQ      DI, DI
+	JE         row2
+	VMOVUPS    (R9), Y2
+	VMASKMOVPS -1(R8)(DI*1), Y2, Y2
+	VMOVUPS    32(R9), Y3
+	VMASKMOVPS 31(R8)(DI*1), Y3, Y3
+	VSHUFPS    $0x88, Y3, Y2, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VSHUFPS    $0xdd, Y3, Y2, Y2
+	VPERMPD    $0xd8, Y2, Y2
+	VADDPS     Y2, Y4, Y2
+	VMOVUPS    64(R9), Y3
+	VMASKMOVPS 7(R8)(DI*1), Y3, Y3
+	VMOVUPS    96(R9), Y4
+	VMASKMOVPS 39(R8)(DI*1), Y4, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y3
+	VPERMPD    $0xd8, Y3, Y3
+	VADDPS     Y3, Y2, Y2
+	VADDPS     Y0, Y2, Y0
+	VMOVAPS    Y0, Y0
+
+row2:
+	MOVQ       16(CX), DI
+	TESTQ      DI, DI
+	JE         row3
+	VMOVUPS    (R9), Y2
+	VMASKMOVPS -1(R8)(DI*1), Y2, Y2
+	VMOVUPS    32(R9), Y3
+	VMASKMOVPS 31(R8)(DI*1), Y3, Y3
+	VSHUFPS    $0x88, Y3, Y2, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VSHUFPS    $0xdd, Y3, Y2, Y2
+	VPERMPD    $0xd8, Y2, Y2
+	VADDPS     Y2, Y4, Y2
+	VMOVUPS    64(R9), Y3
+	VMASKMOVPS 7(R8)(DI*1), Y3, Y3
+	VMOVUPS    96(R9), Y4
+	VMASKMOVPS 39(R8)(DI*1), Y4, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y3
+	VPERMPD    $0xd8, Y3, Y3
+	VADDPS     Y3, Y2, Y2
+	VADDPS     Y0, Y2, Y0
+	VMOVAPS    Y0, Y0
+	VADDPS     Y1, Y2, Y1
+	VMOVAPS    Y1, Y1
+
+row3:
+	MOVQ       24(CX), DI
+	TESTQ      DI, DI
+	JE         row4
+	VMOVUPS    (R9), Y2
+	VMASKMOVPS -1(R8)(DI*1), Y2, Y2
+	VMOVUPS    32(R9), Y3
+	VMASKMOVPS 31(R8)(DI*1), Y3, Y3
+	VSHUFPS    $0x88, Y3, Y2, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VSHUFPS    $0xdd, Y3, Y2, Y2
+	VPERMPD    $0xd8, Y2, Y2
+	VADDPS     Y2, Y4, Y2
+	VMOVUPS    64(R9), Y3
+	VMASKMOVPS 7(R8)(DI*1), Y3, Y3
+	VMOVUPS    96(R9), Y4
+	VMASKMOVPS 39(R8)(DI*1), Y4, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y3
+	VPERMPD    $0xd8, Y3, Y3
+	VADDPS     Y3, Y2, Y2
+	VADDPS     Y1, Y2, Y1
+	VMOVAPS    Y1, Y1
+
+row4:
+	MOVQ       32(CX), DI
+	TESTQ      DI, DI
+	JE         row5
+	VMOVUPS    (R9), Y2
+	VMASKMOVPS -1(R8)(DI*1), Y2, Y2
+	VMOVUPS    32(R9), Y3
+	VMASKMOVPS 31(R8)(DI*1), Y3, Y3
+	VSHUFPS    $0x88, Y3, Y2, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VSHUFPS    $0xdd, Y3, Y2, Y2
+	VPERMPD    $0xd8, Y2, Y2
+	VADDPS     Y2, Y4, Y2
+	VMOVUPS    64(R9), Y3
+	VMASKMOVPS 7(R8)(DI*1), Y3, Y3
+	VMOVUPS    96(R9), Y4
+	VMASKMOVPS 39(R8)(DI*1), Y4, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y3
+	VPERMPD    $0xd8, Y3, Y3
+	VADDPS     Y3, Y2, Y2
+	VADDPS     Y1, Y2, Y1
+	VMOVAPS    Y1, Y1
+
+row5:
+	VMOVUPS      128(R9), Y2
+	VBROADCASTSS 76(AX), Y3
+	VMULPS       Y3, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	CMPQ         R10, $0x01
+	JE           last
+	MOVQ         R11, DI
+	VMOVUPS      Y0, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Y1, (DI)
+	JMP          stored
+
+last:
+	MOVQ       R11, DI
+	VMASKMOVPS Y0, Y2, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y1, Y2, (DI)
+
+stored:
+	ADDQ $0x00000040, R8
+	ADDQ $0x20, R11
+	ADDQ $0x00000100, R9
+	DECQ R10
+	JNE  strip
+	ADDQ $0x28, CX
+	ADDQ BX, DX
+	ADDQ BX, DX
+	DECQ SI
+	JNE  block
+	VZEROUPPER
+	RET
+
+// func poolSum3Stride2Rows3AVX2(args *byte)
+// Requires: AVX, AVX2
+TEXT ·poolSum3Stride2Rows3AVX2(SB), NOSPLIT, $0-8
+	MOVQ args+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ 24(AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 32(AX), SI
+	MOVQ 16(AX), DI
+	SUBQ DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	VBROADCASTSS 72(AX), Y0
+	VBROADCASTSS 72(AX), Y1
+	VBROADCASTSS 72(AX), Y2
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS      (R9), Y3
+	VMASKMOVPS   -1(R8)(DI*1), Y3, Y3
+	VMOVUPS      32(R9), Y4
+	VMASKMOVPS   31(R8)(DI*1), Y4, Y4
+	VSHUFPS      $0x88, Y4, Y3, Y5
+	VPERMPD      $0xd8, Y5, Y5
+	VSHUFPS      $0xdd, Y4, Y3, Y3
+	VPERMPD      $0xd8, Y3, Y3
+	VADDPS       Y3, Y5, Y3
+	VMOVUPS      64(R9), Y4
+	VMASKMOVPS   7(R8)(DI*1), Y4, Y4
+	VMOVUPS      96(R9), Y5
+	VMASKMOVPS   39(R8)(DI*1), Y5, Y5
+	VSHUFPS      $0x88, Y5, Y4, Y4
+	VPERMPD      $0xd8, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VADDPS       Y0, Y3, Y0
+	VMOVAPS      Y0, Y0
+
+row1:
+	MOVQ       8(CX), DI
+	TESTQ      DI, DI
+	JE         row2
+	VMOVUPS    (R9), Y3
+	VMASKMOVPS -1(R8)(DI*1), Y3, Y3
+	VMOVUPS    32(R9), Y4
+	VMASKMOVPS 31(R8)(DI*1), Y4, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VSHUFPS    $0xdd, Y4, Y3, Y3
+	VPERMPD    $0xd8, Y3, Y3
+	VADDPS     Y3, Y5, Y3
+	VMOVUPS    64(R9), Y4
+	VMASKMOVPS 7(R8)(DI*1), Y4, Y4
+	VMOVUPS    96(R9), Y5
+	VMASKMOVPS 39(R8)(DI*1), Y5, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VADDPS     Y4, Y3, Y3
+	VADDPS     Y0, Y3, Y0
+	VMOVAPS    Y0, Y0
+
+row2:
+	MOVQ       16(CX), DI
+	TESTQ      DI, DI
+	JE         row3
+	VMOVUPS    (R9), Y3
+	VMASKMOVPS -1(R8)(DI*1), Y3, Y3
+	VMOVUPS    32(R9), Y4
+	VMASKMOVPS 31(R8)(DI*1), Y4, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VSHUFPS    $0xdd, Y4, Y3, Y3
+	VPERMPD    $0xd8, Y3, Y3
+	VADDPS     Y3, Y5, Y3
+	VMOVUPS    64(R9), Y4
+	VMASKMOVPS 7(R8)(DI*1), Y4, Y4
+	VMOVUPS    96(R9), Y5
+	VMASKMOVPS 39(R8)(DI*1), Y5, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VADDPS     Y4, Y3, Y3
+	VADDPS     Y0, Y3, Y0
+	VMOVAPS    Y0, Y0
+	VADDPS     Y1, Y3, Y1
+	VMOVAPS    Y1, Y1
+
+row3:
+	MOVQ       24(CX), DI
+	TESTQ      DI, DI
+	JE         row4
+	VMOVUPS    (R9), Y3
+	VMASKMOVPS -1(R8)(DI*1), Y3, Y3
+	VMOVUPS    32(R9), Y4
+	VMASKMOVPS 31(R8)(DI*1), Y4, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VSHUFPS    $0xdd, Y4, Y3, Y3
+	VPERMPD    $0xd8, Y3, Y3
+	VADDPS     Y3, Y5, Y3
+	VMOVUPS    64(R9), Y4
+	VMASKMOVPS 7(R8)(DI*1), Y4, Y4
+	VMOVUPS    96(R9), Y5
+	VMASKMOVPS 39(R8)(DI*1), Y5, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VADDPS     Y4, Y3, Y3
+	VADDPS     Y1, Y3, Y1
+	VMOVAPS    Y1, Y1
+
+row4:
+	MOVQ       32(CX), DI
+	TESTQ      DI, DI
+	JE         row5
+	VMOVUPS    (R9), Y3
+	VMASKMOVPS -1(R8)(DI*1), Y3, Y3
+	VMOVUPS    32(R9), Y4
+	VMASKMOVPS 31(R8)(DI*1), Y4, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VSHUFPS    $0xdd, Y4, Y3, Y3
+	VPERMPD    $0xd8, Y3, Y3
+	VADDPS     Y3, Y5, Y3
+	VMOVUPS    64(R9), Y4
+	VMASKMOVPS 7(R8)(DI*1), Y4, Y4
+	VMOVUPS    96(R9), Y5
+	VMASKMOVPS 39(R8)(DI*1), Y5, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VADDPS     Y4, Y3, Y3
+	VADDPS     Y1, Y3, Y1
+	VMOVAPS    Y1, Y1
+	VADDPS     Y2, Y3, Y2
+	VMOVAPS    Y2, Y2
+
+row5:
+	MOVQ       40(CX), DI
+	TESTQ      DI, DI
+	JE         row6
+	VMOVUPS    (R9), Y3
+	VMASKMOVPS -1(R8)(DI*1), Y3, Y3
+	VMOVUPS    32(R9), Y4
+	VMASKMOVPS 31(R8)(DI*1), Y4, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VSHUFPS    $0xdd, Y4, Y3, Y3
+	VPERMPD    $0xd8, Y3, Y3
+	VADDPS     Y3, Y5, Y3
+	VMOVUPS    64(R9), Y4
+	VMASKMOVPS 7(R8)(DI*1), Y4, Y4
+	VMOVUPS    96(R9), Y5
+	VMASKMOVPS 39(R8)(DI*1), Y5, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VADDPS     Y4, Y3, Y3
+	VADDPS     Y2, Y3, Y2
+	VMOVAPS    Y2, Y2
+
+row6:
+	MOVQ       48(CX), DI
+	TESTQ      DI, DI
+	JE         row7
+	VMOVUPS    (R9), Y3
+	VMASKMOVPS -1(R8)(DI*1), Y3, Y3
+	VMOVUPS    32(R9), Y4
+	VMASKMOVPS 31(R8)(DI*1), Y4, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VSHUFPS    $0xdd, Y4, Y3, Y3
+	VPERMPD    $0xd8, Y3, Y3
+	VADDPS     Y3, Y5, Y3
+	VMOVUPS    64(R9), Y4
+	VMASKMOVPS 7(R8)(DI*1), Y4, Y4
+	VMOVUPS    96(R9), Y5
+	VMASKMOVPS 39(R8)(DI*1), Y5, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VADDPS     Y4, Y3, Y3
+	VADDPS     Y2, Y3, Y2
+	VMOVAPS    Y2, Y2
+
+row7:
+	VMOVUPS      128(R9), Y3
+	VBROADCASTSS 76(AX), Y4
+	VMULPS       Y4, Y0, Y0
+	VMULPS       Y4, Y1, Y1
+	VMULPS       Y4, Y2, Y2
+	CMPQ         R10, $0x01
+	JE           last
+	MOVQ         R11, DI
+	VMOVUPS      Y0, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Y2, (DI)
+	JMP          stored
+
+last:
+	MOVQ       R11, DI
+	VMASKMOVPS Y0, Y3, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y1, Y3, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y2, Y3, (DI)
+
+stored:
+	ADDQ $0x00000040, R8
+	ADDQ $0x20, R11
+	ADDQ $0x00000100, R9
+	DECQ R10
+	JNE  strip
+	ADDQ $0x38, CX
+	ADDQ BX, DX
+	ADDQ BX, DX
+	ADDQ BX, DX
+	DECQ SI
+	JNE  block
+	VZEROUPPER
+	RET
+
+// func poolSum3Stride2Rows4AVX2(args *byte)
+// Requires: AVX, AVX2
+TEXT ·poolSum3Stride2Rows4AVX2(SB), NOSPLIT, $0-8
+	MOVQ args+0(FP), AX
+	MOVQ 48(AX), CX
+	MOVQ 24(AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 32(AX), SI
+	MOVQ 16(AX), DI
+	SUBQ DX, DI
+
+block:
+	MOVQ (AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 64(AX), R10
+	MOVQ DX, R11
+
+strip:
+	VBROADCASTSS 72(AX), Y0
+	VBROADCASTSS 72(AX), Y1
+	VBROADCASTSS 72(AX), Y2
+	VBROADCASTSS 72(AX), Y3
+	MOVQ         (CX), DI
+	TESTQ        DI, DI
+	JE           row1
+	VMOVUPS      (R9), Y4
+	VMASKMOVPS   -1(R8)(DI*1), Y4, Y4
+	VMOVUPS      32(R9), Y5
+	VMASKMOVPS   31(R8)(DI*1), Y5, Y5
+	VSHUFPS      $0x88, Y5, Y4, Y6
+	VPERMPD      $0xd8, Y6, Y6
+	VSHUFPS      $0xdd, Y5, Y4, Y4
+	VPERMPD      $0xd8, Y4, Y4
+	VADDPS       Y4, Y6, Y4
+	VMOVUPS      64(R9), Y5
+	VMASKMOVPS   7(R8)(DI*1), Y5, Y5
+	VMOVUPS      96(R9), Y6
+	VMASKMOVPS   39(R8)(DI*1), Y6, Y6
+	VSHUFPS      $0x88, Y6, Y5, Y5
+	VPERMPD      $0xd8, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VADDPS       Y0, Y4, Y0
+	VMOVAPS      Y0, Y0
+
+row1:
+	MOVQ       8(CX), DI
+	TESTQ      DI, DI
+	JE         row2
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS -1(R8)(DI*1), Y4, Y4
+	VMOVUPS    32(R9), Y5
+	VMASKMOVPS 31(R8)(DI*1), Y5, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VSHUFPS    $0xdd, Y5, Y4, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VADDPS     Y4, Y6, Y4
+	VMOVUPS    64(R9), Y5
+	VMASKMOVPS 7(R8)(DI*1), Y5, Y5
+	VMOVUPS    96(R9), Y6
+	VMASKMOVPS 39(R8)(DI*1), Y6, Y6
+	VSHUFPS    $0x88, Y6, Y5, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VADDPS     Y5, Y4, Y4
+	VADDPS     Y0, Y4, Y0
+	VMOVAPS    Y0, Y0
+
+row2:
+	MOVQ       16(CX), DI
+	TESTQ      DI, DI
+	JE         row3
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS -1(R8)(DI*1), Y4, Y4
+	VMOVUPS    32(R9), Y5
+	VMASKMOVPS 31(R8)(DI*1), Y5, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VSHUFPS    $0xdd, Y5, Y4, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VADDPS     Y4, Y6, Y4
+	VMOVUPS    64(R9), Y5
+	VMASKMOVPS 7(R8)(DI*1), Y5, Y5
+	VMOVUPS    96(R9), Y6
+	VMASKMOVPS 39(R8)(DI*1), Y6, Y6
+	VSHUFPS    $0x88, Y6, Y5, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VADDPS     Y5, Y4, Y4
+	VADDPS     Y0, Y4, Y0
+	VMOVAPS    Y0, Y0
+	VADDPS     Y1, Y4, Y1
+	VMOVAPS    Y1, Y1
+
+row3:
+	MOVQ       24(CX), DI
+	TESTQ      DI, DI
+	JE         row4
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS -1(R8)(DI*1), Y4, Y4
+	VMOVUPS    32(R9), Y5
+	VMASKMOVPS 31(R8)(DI*1), Y5, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VSHUFPS    $0xdd, Y5, Y4, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VADDPS     Y4, Y6, Y4
+	VMOVUPS    64(R9), Y5
+	VMASKMOVPS 7(R8)(DI*1), Y5, Y5
+	VMOVUPS    96(R9), Y6
+	VMASKMOVPS 39(R8)(DI*1), Y6, Y6
+	VSHUFPS    $0x88, Y6, Y5, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VADDPS     Y5, Y4, Y4
+	VADDPS     Y1, Y4, Y1
+	VMOVAPS    Y1, Y1
+
+row4:
+	MOVQ       32(CX), DI
+	TESTQ      DI, DI
+	JE         row5
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS -1(R8)(DI*1), Y4, Y4
+	VMOVUPS    32(R9), Y5
+	VMASKMOVPS 31(R8)(DI*1), Y5, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VSHUFPS    $0xdd, Y5, Y4, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VADDPS     Y4, Y6, Y4
+	VMOVUPS    64(R9), Y5
+	VMASKMOVPS 7(R8)(DI*1), Y5, Y5
+	VMOVUPS    96(R9), Y6
+	VMASKMOVPS 39(R8)(DI*1), Y6, Y6
+	VSHUFPS    $0x88, Y6, Y5, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VADDPS     Y5, Y4, Y4
+	VADDPS     Y1, Y4, Y1
+	VMOVAPS    Y1, Y1
+	VADDPS     Y2, Y4, Y2
+	VMOVAPS    Y2, Y2
+
+row5:
+	MOVQ       40(CX), DI
+	TESTQ      DI, DI
+	JE         row6
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS -1(R8)(DI*1), Y4, Y4
+	VMOVUPS    32(R9), Y5
+	VMASKMOVPS 31(R8)(DI*1), Y5, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VSHUFPS    $0xdd, Y5, Y4, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VADDPS     Y4, Y6, Y4
+	VMOVUPS    64(R9), Y5
+	VMASKMOVPS 7(R8)(DI*1), Y5, Y5
+	VMOVUPS    96(R9), Y6
+	VMASKMOVPS 39(R8)(DI*1), Y6, Y6
+	VSHUFPS    $0x88, Y6, Y5, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VADDPS     Y5, Y4, Y4
+	VADDPS     Y2, Y4, Y2
+	VMOVAPS    Y2, Y2
+
+row6:
+	MOVQ       48(CX), DI
+	TESTQ      DI, DI
+	JE         row7
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS -1(R8)(DI*1), Y4, Y4
+	VMOVUPS    32(R9), Y5
+	VMASKMOVPS 31(R8)(DI*1), Y5, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VSHUFPS    $0xdd, Y5, Y4, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VADDPS     Y4, Y6, Y4
+	VMOVUPS    64(R9), Y5
+	VMASKMOVPS 7(R8)(DI*1), Y5, Y5
+	VMOVUPS    96(R9), Y6
+	VMASKMOVPS 39(R8)(DI*1), Y6, Y6
+	VSHUFPS    $0x88, Y6, Y5, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VADDPS     Y5, Y4, Y4
+	VADDPS     Y2, Y4, Y2
+	VMOVAPS    Y2, Y2
+	VADDPS     Y3, Y4, Y3
+	VMOVAPS    Y3, Y3
+
+row7:
+	MOVQ       56(CX), DI
+	TESTQ      DI, DI
+	JE         row8
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS -1(R8)(DI*1), Y4, Y4
+	VMOVUPS    32(R9), Y5
+	VMASKMOVPS 31(R8)(DI*1), Y5, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VSHUFPS    $0xdd, Y5, Y4, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VADDPS     Y4, Y6, Y4
+	VMOVUPS    64(R9), Y5
+	VMASKMOVPS 7(R8)(DI*1), Y5, Y5
+	VMOVUPS    96(R9), Y6
+	VMASKMOVPS 39(R8)(DI*1), Y6, Y6
+	VSHUFPS    $0x88, Y6, Y5, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VADDPS     Y5, Y4, Y4
+	VADDPS     Y3, Y4, Y3
+	VMOVAPS    Y3, Y3
+
+row8:
+	MOVQ       64(CX), DI
+	TESTQ      DI, DI
+	JE         row9
+	VMOVUPS    (R9), Y4
+	VMASKMOVPS -1(R8)(DI*1), Y4, Y4
+	VMOVUPS    32(R9), Y5
+	VMASKMOVPS 31(R8)(DI*1), Y5, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VSHUFPS    $0xdd, Y5, Y4, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VADDPS     Y4, Y6, Y4
+	VMOVUPS    64(R9), Y5
+	VMASKMOVPS 7(R8)(DI*1), Y5, Y5
+	VMOVUPS    96(R9), Y6
+	VMASKMOVPS 39(R8)(DI*1), Y6, Y6
+	VSHUFPS    $0x88, Y6, Y5, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VADDPS     Y5, Y4, Y4
+	VADDPS     Y3, Y4, Y3
+	VMOVAPS    Y3, Y3
+
+row9:
+	VMOVUPS      128(R9), Y4
+	VBROADCASTSS 76(AX), Y5
+	VMULPS       Y5, Y0, Y0
+	VMULPS       Y5, Y1, Y1
+	VMULPS       Y5, Y2, Y2
+	VMULPS       Y5, Y3, Y3
+	CMPQ         R10, $0x01
+	JE           last
+	MOVQ         R11, DI
+	VMOVUPS      Y0, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Y2, (DI)
+	ADDQ         BX, DI
+	VMOVUPS      Y3, (DI)
+	JMP          stored
+
+last:
+	MOVQ       R11, DI
+	VMASKMOVPS Y0, Y4, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y1, Y4, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y2, Y4, (DI)
+	ADDQ       BX, DI
+	VMASKMOVPS Y3, Y4, (DI)
+
+stored:
+	ADDQ $0x00000040, R8
+	ADDQ $0x20, R11
+	ADDQ $0x00000100, R9
+	DECQ R10
+	JNE  strip
+	ADDQ $0x48, CX
+	ADDQ BX, DX
+	ADDQ BX, DX
+	ADDQ BX, DX
+	ADDQ BX, DX
+	DECQ SI
+	JNE  block
+	VZEROUPPER
+	RET

@@ -12,15 +12,15 @@ import (
 func kernels() []*kernel {
 	k := []*kernel{plainKernel}
 	if vec.HasAVX2() {
-		k = append([]*kernel{{name: "AVX2", rows: 6, lanes: 8, tiles: tilesAVX2, across: acrossAVX2, wide: tile1x8AVX2, wideVectors: 8, finish: finishByAVX2, depthwise: depthwiseAVX2}}, k...)
+		k = append([]*kernel{{name: "AVX2", rows: 6, lanes: 8, tiles: tilesAVX2, across: acrossAVX2, wide: tile1x8AVX2, wideVectors: 8, finish: finishByAVX2, depthwise: depthwiseAVX2, largest: largestAVX2, sum: sumAVX2}}, k...)
 	}
 	if vec.HasAVX512() {
-		k = append([]*kernel{{name: "AVX-512", rows: 14, lanes: 16, tiles: tilesAVX512, across: acrossAVX512, wide: tile1x8AVX512, wideVectors: 8, finish: finishByAVX512, depthwise: depthwiseAVX512}}, k...)
+		k = append([]*kernel{{name: "AVX-512", rows: 14, lanes: 16, tiles: tilesAVX512, across: acrossAVX512, wide: tile1x8AVX512, wideVectors: 8, finish: finishByAVX512, depthwise: depthwiseAVX512, largest: largestAVX512, sum: sumAVX512}}, k...)
 	}
 	return k
 }
 
-// Kernels for depthwise convolutions by size and stride.
+// Kernels for depthwise convolutions and poolings by size and stride.
 var (
 	depthwiseAVX2 = map[[2]int]*[depthwiseRows]depthwiseFunc{
 		{3, 1}: &depthwise3Stride1AVX2, {3, 2}: &depthwise3Stride2AVX2,
@@ -30,6 +30,10 @@ var (
 		{3, 1}: &depthwise3Stride1AVX512, {3, 2}: &depthwise3Stride2AVX512,
 		{5, 1}: &depthwise5Stride1AVX512, {5, 2}: &depthwise5Stride2AVX512,
 	}
+	largestAVX2   = map[[2]int]*[depthwiseRows]depthwiseFunc{{2, 2}: &poolMax2Stride2AVX2, {3, 1}: &poolMax3Stride1AVX2, {3, 2}: &poolMax3Stride2AVX2}
+	largestAVX512 = map[[2]int]*[depthwiseRows]depthwiseFunc{{2, 2}: &poolMax2Stride2AVX512, {3, 1}: &poolMax3Stride1AVX512, {3, 2}: &poolMax3Stride2AVX512}
+	sumAVX2       = map[[2]int]*[depthwiseRows]depthwiseFunc{{2, 2}: &poolSum2Stride2AVX2, {3, 1}: &poolSum3Stride1AVX2, {3, 2}: &poolSum3Stride2AVX2}
+	sumAVX512     = map[[2]int]*[depthwiseRows]depthwiseFunc{{2, 2}: &poolSum2Stride2AVX512, {3, 1}: &poolSum3Stride1AVX512, {3, 2}: &poolSum3Stride2AVX512}
 )
 
 func finishByAVX2(f *finishing) {

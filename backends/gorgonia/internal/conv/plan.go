@@ -26,12 +26,7 @@ type plan struct {
 
 	across bool // vectors are of channels, not of columns
 
-	// Tables of a depthwise convolution, its number of strips of columns, and how far a
-	// row of input is from the next.
-	masks     []byte
-	inputRows []int
-	strips    int
-	pitch     int
+	tables depthwiseTables // of a depthwise convolution
 
 	rows, cols             int // of a block of output; the last ones may be smaller
 	rowBlocks, colBlocks   int
@@ -78,7 +73,10 @@ func (c *Conv) plan(in []int) (p *plan, known bool, err error) {
 // lay makes the tables of a plan.
 func (c *Conv) lay(p *plan) {
 	if c.depthwise != nil {
-		p.layOutDepthwise(c)
+		p.tables.lay(&c.win, c.kern.lanes, p.in, p.out)
+		if p.tables.pitch > p.in[2] {
+			p.scratch = p.in[1] * p.tables.pitch
+		}
 	} else {
 		p.cut(c)
 	}

@@ -3,7 +3,9 @@ package conv
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"sync"
+	"unsafe"
 
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/pool"
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/vec"
@@ -44,13 +46,13 @@ func (s Pooling) check(dst, src, planes int, in []int) (w window, inSize, outSiz
 // MaxPool is the largest element of each window, and NaN where one of them is. A
 // window that meets nothing but padding is -Inf.
 func MaxPool(p *pool.Pool, s Pooling, dst, src []float32, planes int, in []int) error {
-	return rowPooling{neutral: float32(math.Inf(-1)), combine: vec.Max}.start(p, s, dst, src, planes, in)
+	return rowPooling{neutral: float32(math.Inf(-1)), combine: vec.Max, kern: best}.start(p, s, dst, src, planes, in)
 }
 
 // AveragePool is the mean of each window: of its elements in the input, or with
 // countIncludePad also in the padding, as zeros. A window without any is 0.
 func AveragePool(p *pool.Pool, s Pooling, countIncludePad bool, dst, src []float32, planes int, in []int) error {
-	return rowPooling{combine: vec.Add, average: true, includePad: countIncludePad}.start(p, s, dst, src, planes, in)
+	return rowPooling{combine: vec.Add, average: true, includePad: countIncludePad, kern: best}.start(p, s, dst, src, planes, in)
 }
 
 // LpPool is the root of order power of the sum of the magnitudes of each window to
@@ -70,7 +72,8 @@ type rowPooling struct {
 	combine    func(dst, a, b []float32)
 	average    bool
 	includePad bool
-	power      int // of LpPool, or 0
+	power      int     // of LpPool, or 0
+	kern       *kernel // has kernels that do whole planes of some windows; may be nil
 
 	w        window
 	in, out  [3]int
@@ -79,17 +82,20 @@ type rowPooling struct {
 	taps [2]int
 	// counts are the elements of each window along a row, where average.
 	counts []float32
+	// kernel does planes of this window, where it is not nil; tables are its.
+	kernel *[depthwiseRows]depthwiseFunc
+	tables depthwiseTables
 }
 
-// rowPoolings recycles them, with their counts.
+// rowPoolings recycles them, with their counts and tables.
 var rowPoolings = sync.Pool{New: func() any { return new(rowPooling) }}
 
 func (kind rowPooling) start(p *pool.Pool, s Pooling, dst, src []float32, planes int, in []int) error {
 	r := rowPoolings.Get().(*rowPooling)
-	kind.counts = r.counts
+	kind.counts, kind.tables = r.counts, r.tables
 	*r = kind
 	err := r.run(p, s, dst, src, planes, in)
-	*r = rowPooling{counts: r.counts}
+	*r = rowPooling{counts: r.counts, tables: r.tables}
 	rowPoolings.Put(r)
 	return err
 }
@@ -115,8 +121,34 @@ func (r *rowPooling) run(p *pool.Pool, s Pooling, dst, src []float32, planes int
 		}
 	}
 	perPlane := len(dst)/planes*r.w.kernel[1] + 1
+	if r.chooseKernel() {
+		perPlane = (perPlane + 3) / 4
+	}
 	p.Run(planes, grainOps/8/perPlane, r)
 	return nil
+}
+
+// chooseKernel finds a kernel that does whole planes, if there is one for the window.
+// Its tables are no larger than one plane of the output.
+func (r *rowPooling) chooseKernel() bool {
+	switch {
+	case r.kern == nil || r.out[2] < 8:
+	case !r.average:
+		r.kernel = forWindow(r.kern.largest, &r.w)
+	case r.even(1) && r.even(2):
+		r.kernel = forWindow(r.kern.sum, &r.w)
+	}
+	if r.kernel == nil {
+		return false
+	}
+	r.tables.lay(&r.w, r.kern.lanes, r.in, r.out)
+	return true
+}
+
+// even says whether all windows have as many elements that count, along dimension d.
+func (r *rowPooling) even(d int) bool {
+	first, last := 0, r.out[d]-1
+	return r.count(d, first) == r.w.kernel[d] && r.count(d, last) == r.w.kernel[d]
 }
 
 // meeting is the range of taps of dimension d that meet an input of size in for
@@ -157,6 +189,35 @@ var poolScratches = sync.Pool{New: func() any { return new(poolScratch) }}
 
 // Do computes planes lo to hi.
 func (r *rowPooling) Do(lo, hi int) {
+	if r.kernel != nil {
+		r.byKernel(lo, hi)
+	} else {
+		r.byRows(lo, hi)
+	}
+}
+
+// byKernel does planes by the kernel, and those that have NaN by rows, since the kernel
+// takes the larger of two as the processor does.
+func (r *rowPooling) byKernel(lo, hi int) {
+	s := scratches.Get().(*scratch)
+	a := &s.depthwise
+	*a = depthwiseArgs{masks: unsafe.Pointer(unsafe.SliceData(r.tables.masks)), strips: r.tables.strips, bias: r.neutral}
+	a.low = 1 / float32(r.w.kernel[1]*r.w.kernel[2])
+	size, inSize := r.out[1]*r.out[2], r.in[1]*r.in[2]
+	for i := lo * r.in[0]; i < hi*r.in[0]; i++ {
+		a.nan = 0
+		a.plane(r.kernel, &r.tables, &r.w, r.out, r.dst[i*size:][:size], r.src[i*inSize:][:inSize], nil)
+		if a.nan != 0 {
+			r.byRows(i/r.in[0], i/r.in[0]+1)
+		}
+	}
+	*a = depthwiseArgs{}
+	scratches.Put(s)
+	runtime.KeepAlive(r)
+}
+
+// byRows does planes row by row.
+func (r *rowPooling) byRows(lo, hi int) {
 	in, out := r.in, r.out
 	stride := min(r.w.stride[2], in[2])
 	s := poolScratches.Get().(*poolScratch)

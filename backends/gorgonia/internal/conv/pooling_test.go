@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/pool"
+	"github.com/wasinn/wasinn/backends/gorgonia/internal/vec"
 )
 
 // windows calls f for each window of one plane, with the places of its elements in
@@ -265,5 +266,63 @@ func TestPoolingOfNothing(t *testing.T) {
 	}
 	if err := MaxPool(nil, s, dst, nil, 1, []int{0, 1<<31 - 1}); err != nil || !math.IsInf(float64(dst[0]), -1) {
 		t.Errorf("got %v, %v", dst, err)
+	}
+}
+
+// TestPoolingByKernels compares the kernels that do whole planes with windows taken one
+// by one, over the sizes around a vector's, with padding and NaN.
+func TestPoolingByKernels(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for _, kern := range kernels() {
+		for shape := range kern.largest {
+			for _, width := range []int{15, 16, 17, 31, 33, 55, 64, 111} {
+				for _, pads := range [][2]int{{0, 0}, {1, 1}, {0, 1}, {1, 0}} {
+					height := 5 + r.IntN(9)
+					s := Pooling{Window: Window{Kernel: []int{shape[0], shape[0]}, Strides: []int{shape[1], shape[1]},
+						PadsBegin: []int{pads[0], pads[0]}, PadsEnd: []int{pads[1], pads[1]}}, Ceil: r.IntN(2) == 0}
+					in := []int{height, width}
+					out, err := s.OutputShape(in)
+					if err != nil {
+						t.Fatal(err)
+					}
+					const planes = 3
+					src := numbers(r, planes*height*width)
+					if width%2 == 1 {
+						src[r.IntN(len(src))], src[len(src)-1] = float32(math.NaN()), float32(math.NaN())
+					}
+					name := fmt.Sprintf("%s, %v, %v, pads %v, ceil %v", kern.name, shape, in, pads, s.Ceil)
+					dst, want := make([]float32, planes*out[0]*out[1]), make([]float32, planes*out[0]*out[1])
+					if err := MaxPoolOf(nil, s, false, want, nil, src, planes, in); err != nil {
+						t.Fatal(err)
+					}
+					if err := (rowPooling{neutral: float32(math.Inf(-1)), combine: vec.Max, kern: kern}).start(nil, s, dst, src, planes, in); err != nil {
+						t.Fatal(err)
+					}
+					sameNumbers(t, "largest, "+name, dst, want)
+					for _, padded := range []bool{false, true} {
+						mean := rowPooling{combine: vec.Add, average: true, includePad: padded}
+						if err := mean.start(nil, s, want, src, planes, in); err != nil {
+							t.Fatal(err)
+						}
+						mean.kern = kern
+						if err := mean.start(nil, s, dst, src, planes, in); err != nil {
+							t.Fatal(err)
+						}
+						sameNumbers(t, "mean, "+name, dst, want)
+					}
+				}
+			}
+		}
+	}
+}
+
+// sameNumbers compares but for rounding; what is no number is equal to itself.
+func sameNumbers(t *testing.T, name string, got, want []float32) {
+	t.Helper()
+	for i := range want {
+		g, w := float64(got[i]), float64(want[i])
+		if g != w && !(math.Abs(g-w) <= 1e-6*max(1, math.Abs(w))) && (g == g || w == w) {
+			t.Fatalf("%s, element %d: got %v, want %v", name, i, g, w)
+		}
 	}
 }

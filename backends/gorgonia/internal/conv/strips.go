@@ -23,34 +23,35 @@ const (
 const leastPitch = 4
 
 // addStrip appends the record of a strip with out columns of output or more, whose
-// first tap sees column first of the input.
-func (p *plan) addStrip(vectors []int, first, out int) {
+// first tap sees column first of the input, of so many.
+func (t *depthwiseTables) addStrip(vectors []int, first, columns, out int) {
 	record := make([]byte, stripRecord)
 	lanes := min(out, 4) + 8
 	for i, at := range vectors {
 		column := first + at
-		loaded := min(max(column, 0), p.pitch-leastPitch)
-		if loaded != column || column+4 > p.in[2] {
+		loaded := min(max(column, 0), t.pitch-leastPitch)
+		if loaded != column || column+4 > columns {
 			lanes &= 7
 		}
 		for j := range 16 {
 			record[16*i+j] = 255
-			if c := column + j/4; c >= 0 && c < p.in[2] {
+			if c := column + j/4; c >= 0 && c < columns {
 				record[16*i+j] = byte(4*(c-loaded) + j%4)
 			}
 		}
 		binary.LittleEndian.PutUint64(record[stripShifts+8*i:], uint64(4*(loaded-column)))
 	}
 	binary.LittleEndian.PutUint64(record[stripLanes:], uint64(lanes))
-	p.masks = append(p.masks, record...)
+	t.masks = append(t.masks, record...)
 }
 
 // widen copies a plane to rows of a pitch that is more than their length.
 func (p *plan) widen(s *scratch, src []float32) []float32 {
-	wide := s.grow(p.in[1] * p.pitch)
+	pitch := p.tables.pitch
+	wide := s.grow(p.in[1] * pitch)
 	clear(wide)
 	for i := range p.in[1] {
-		copy(wide[i*p.pitch:], src[i*p.in[2]:][:p.in[2]])
+		copy(wide[i*pitch:], src[i*p.in[2]:][:p.in[2]])
 	}
 	return wide
 }

@@ -45,3 +45,39 @@ var depthwise5Stride1AVX2 = [depthwiseRows]depthwiseFunc{depthwise5Stride1Rows1A
 
 // depthwise5Stride2AVX2 are the kernels by rows of output, less one.
 var depthwise5Stride2AVX2 = [depthwiseRows]depthwiseFunc{depthwise5Stride2Rows1AVX2, depthwise5Stride2Rows2AVX2, depthwise5Stride2Rows3AVX2, depthwise5Stride2Rows4AVX2}
+
+// poolMax2Stride2AVX512 are the kernels by rows of output, less one.
+var poolMax2Stride2AVX512 = [depthwiseRows]depthwiseFunc{poolMax2Stride2Rows1AVX512, poolMax2Stride2Rows2AVX512, poolMax2Stride2Rows3AVX512, poolMax2Stride2Rows4AVX512}
+
+// poolMax3Stride1AVX512 are the kernels by rows of output, less one.
+var poolMax3Stride1AVX512 = [depthwiseRows]depthwiseFunc{poolMax3Stride1Rows1AVX512, poolMax3Stride1Rows2AVX512, poolMax3Stride1Rows3AVX512, poolMax3Stride1Rows4AVX512}
+
+// poolMax3Stride2AVX512 are the kernels by rows of output, less one.
+var poolMax3Stride2AVX512 = [depthwiseRows]depthwiseFunc{poolMax3Stride2Rows1AVX512, poolMax3Stride2Rows2AVX512, poolMax3Stride2Rows3AVX512, poolMax3Stride2Rows4AVX512}
+
+// poolMax2Stride2AVX2 are the kernels by rows of output, less one.
+var poolMax2Stride2AVX2 = [depthwiseRows]depthwiseFunc{poolMax2Stride2Rows1AVX2, poolMax2Stride2Rows2AVX2, poolMax2Stride2Rows3AVX2, poolMax2Stride2Rows4AVX2}
+
+// poolMax3Stride1AVX2 are the kernels by rows of output, less one.
+var poolMax3Stride1AVX2 = [depthwiseRows]depthwiseFunc{poolMax3Stride1Rows1AVX2, poolMax3Stride1Rows2AVX2, poolMax3Stride1Rows3AVX2, poolMax3Stride1Rows4AVX2}
+
+// poolMax3Stride2AVX2 are the kernels by rows of output, less one.
+var poolMax3Stride2AVX2 = [depthwiseRows]depthwiseFunc{poolMax3Stride2Rows1AVX2, poolMax3Stride2Rows2AVX2, poolMax3Stride2Rows3AVX2, poolMax3Stride2Rows4AVX2}
+
+// poolSum2Stride2AVX512 are the kernels by rows of output, less one.
+var poolSum2Stride2AVX512 = [depthwiseRows]depthwiseFunc{poolSum2Stride2Rows1AVX512, poolSum2Stride2Rows2AVX512, poolSum2Stride2Rows3AVX512, poolSum2Stride2Rows4AVX512}
+
+// poolSum3Stride1AVX512 are the kernels by rows of output, less one.
+var poolSum3Stride1AVX512 = [depthwiseRows]depthwiseFunc{poolSum3Stride1Rows1AVX512, poolSum3Stride1Rows2AVX512, poolSum3Stride1Rows3AVX512, poolSum3Stride1Rows4AVX512}
+
+// poolSum3Stride2AVX512 are the kernels by rows of output, less one.
+var poolSum3Stride2AVX512 = [depthwiseRows]depthwiseFunc{poolSum3Stride2Rows1AVX512, poolSum3Stride2Rows2AVX512, poolSum3Stride2Rows3AVX512, poolSum3Stride2Rows4AVX512}
+
+// poolSum2Stride2AVX2 are the kernels by rows of output, less one.
+var poolSum2Stride2AVX2 = [depthwiseRows]depthwiseFunc{poolSum2Stride2Rows1AVX2, poolSum2Stride2Rows2AVX2, poolSum2Stride2Rows3AVX2, poolSum2Stride2Rows4AVX2}
+
+// poolSum3Stride1AVX2 are the kernels by rows of output, less one.
+var poolSum3Stride1AVX2 = [depthwiseRows]depthwiseFunc{poolSum3Stride1Rows1AVX2, poolSum3Stride1Rows2AVX2, poolSum3Stride1Rows3AVX2, poolSum3Stride1Rows4AVX2}
+
+// poolSum3Stride2AVX2 are the kernels by rows of output, less one.
+var poolSum3Stride2AVX2 = [depthwiseRows]depthwiseFunc{poolSum3Stride2Rows1AVX2, poolSum3Stride2Rows2AVX2, poolSum3Stride2Rows3AVX2, poolSum3Stride2Rows4AVX2}

@@ -26,8 +26,9 @@ const (
 	argMasks              // a record for each strip
 	argStrips             // their number, at least 1
 	argBias
-	argLow  = argBias + 4
+	argLow  = argBias + 4 // of a pooling, what sums are multiplied by
 	argHigh = argBias + 8
+	argNaN  = argBias + 12 // set by a pooling that has seen one
 )
 
 // maskRecord is how many bytes the masks of one strip take.
@@ -61,10 +62,16 @@ type depthwise struct {
 	src                reg.Register // of the strip
 	table              reg.Register // of the block's rows of input
 	masks              []Op
+	masksAt            reg.Register
 	acc                []Op
 	weights            []Op // in registers, where they fit
 	weightsAt          reg.Register
 	orders             map[string]Op
+
+	pool    *pooling // what is done instead of multiplying by weights, if anything
+	padding Op       // what it takes for padding
+	across  Op       // of the row of input
+	nan     Op
 }
 
 func emitDepthwise() {
@@ -84,7 +91,7 @@ func (d *depthwise) offsets() []int {
 			at = append(at, 4*kw)
 		}
 	case d.m.wide: // twice as many columns as lanes, and those behind
-		at = []int{0, 64, 128}
+		at = []int{0, 64, 128}[:min(d.size, 3)]
 	default: // for each two taps, twice as many columns as lanes
 		for pair := range (d.size + 1) / 2 {
 			at = append(at, 8*pair, 8*pair+32)
@@ -94,9 +101,13 @@ func (d *depthwise) offsets() []int {
 }
 
 func (d *depthwise) emit() {
-	m := d.m
-	TEXT(depthwiseName(m, d.size, d.stride, d.rows), attr.NOSPLIT, "func(args *byte)")
+	TEXT(depthwiseName(d.m, d.size, d.stride, d.rows), attr.NOSPLIT, "func(args *byte)")
 	Pragma("noescape")
+	d.body()
+}
+
+func (d *depthwise) body() {
+	m := d.m
 	d.args = Load(Param("args"), GP64())
 	arg := func(at int) reg.Register {
 		r := GP64()
@@ -106,7 +117,7 @@ func (d *depthwise) emit() {
 	d.weightsAt = arg(argWeights)
 	// AVX-512 broadcasts weights from where they are; AVX2 has too few registers, and
 	// reads vectors of eight equal ones.
-	if m.wide && (d.size == 3 || d.stride == 1) {
+	if d.pool == nil && m.wide && (d.size == 3 || d.stride == 1) {
 		for i := range d.size * d.size {
 			w := m.reg()
 			VBROADCASTSS(Mem{Base: d.weightsAt, Disp: 4 * i}, w)
@@ -115,6 +126,10 @@ func (d *depthwise) emit() {
 	}
 	if d.stride == 2 && m.wide {
 		d.loadOrders()
+	}
+	d.clearNaN()
+	if d.pool != nil && d.pool.start != 0 {
+		d.padding = m.num(d.pool.start)
 	}
 	d.table = arg(argRows)
 	dst, outRow, blocks := arg(argDst), arg(argStride), arg(argBlocks)
@@ -126,6 +141,7 @@ func (d *depthwise) emit() {
 	Label("block")
 	d.src = arg(argSrc)
 	masks, strips := arg(argMasks), arg(argStrips)
+	d.masksAt = masks
 	to := GP64()
 	MOVQ(dst, to)
 	Label("strip")
@@ -136,7 +152,7 @@ func (d *depthwise) emit() {
 			k := K()
 			KMOVW(Mem{Base: masks, Disp: 2 * i}, k)
 			d.masks = append(d.masks, k)
-		} else {
+		} else if d.pool == nil {
 			v := YMM()
 			VMOVUPS(Mem{Base: masks, Disp: 32 * i}, v)
 			d.masks = append(d.masks, v)
@@ -172,6 +188,7 @@ func (d *depthwise) emit() {
 	}
 	DECQ(blocks)
 	JNE(LabelRef("block"))
+	d.tellNaN()
 	VZEROUPPER()
 	RET()
 }
@@ -184,7 +201,11 @@ func (d *depthwise) inputRow(i int) {
 	TESTQ(d.row, d.row)
 	JE(LabelRef(next))
 	load := func(v int) Op {
-		return d.m.loadMasked(Mem{Base: d.src, Index: d.row, Scale: 1, Disp: d.offsets()[v] - 1}, d.masks[v])
+		from := Mem{Base: d.src, Index: d.row, Scale: 1, Disp: d.offsets()[v] - 1}
+		if d.pool != nil {
+			return d.loadPadded(from, v)
+		}
+		return d.m.loadMasked(from, d.masks[v])
 	}
 	switch {
 	case d.stride == 1:
@@ -192,7 +213,11 @@ func (d *depthwise) inputRow(i int) {
 			d.tap(i, kw, load(kw))
 		}
 	case d.m.wide:
-		d.everySecond(i, load(0), load(1), load(2))
+		x := []Op{load(0), load(1), nil}
+		if d.size > 2 {
+			x[2] = load(2)
+		}
+		d.everySecond(i, x[0], x[1], x[2])
 	default:
 		for kw := range d.size {
 			if kw%2 == 0 {
@@ -203,6 +228,9 @@ func (d *depthwise) inputRow(i int) {
 				}
 			}
 		}
+	}
+	if d.pool != nil {
+		d.meet(i)
 	}
 	Label(next)
 }
@@ -217,6 +245,10 @@ func everySecondOf(a, b Op, which uint8) Op {
 
 // tap adds x, which tap kw sees of row i, to the rows of output.
 func (d *depthwise) tap(i, kw int, x Op) {
+	if d.pool != nil {
+		d.along(kw, x)
+		return
+	}
 	for r, acc := range d.acc {
 		kh := i - r*d.stride
 		if kh < 0 || kh >= d.size {
@@ -261,7 +293,9 @@ func (d *depthwise) loadOrders() {
 	}
 	order("Even", func(i int) int { return 2 * i })
 	order("Odd", func(i int) int { return 2*i + 1 })
-	order("Next", shifted(1, 0))
+	if d.size > 2 {
+		order("Next", shifted(1, 0))
+	}
 	if d.size == 5 {
 		order("NextOdd", shifted(1, 1))
 		order("AfterNext", shifted(2, 0, 2))
@@ -280,7 +314,9 @@ func (d *depthwise) everySecond(i int, x0, x1, behind Op) {
 	even, odd := join(x0, x1, "Even"), join(x0, x1, "Odd")
 	d.tap(i, 0, even)
 	d.tap(i, 1, odd)
-	d.tap(i, 2, join(even, behind, "Next"))
+	if d.size > 2 {
+		d.tap(i, 2, join(even, behind, "Next"))
+	}
 	if d.size == 5 {
 		d.tap(i, 3, join(odd, behind, "NextOdd"))
 		d.tap(i, 4, join(even, behind, "AfterNext"))
@@ -292,6 +328,11 @@ func (d *depthwise) everySecond(i int, x0, x1, behind Op) {
 func (d *depthwise) store(to, outRow, res, strips reg.Register, mask Op) {
 	m := d.m
 	p := d.row
+	if d.pool != nil {
+		d.scale()
+		d.storeRows(to, outRow, strips, mask)
+		return
+	}
 	CMPQ(Mem{Base: d.args, Disp: argRes}, U8(0))
 	JE(LabelRef("limits"))
 	MOVQ(to, p)
@@ -311,6 +352,24 @@ func (d *depthwise) store(to, outRow, res, strips reg.Register, mask Op) {
 		VMAXPS(acc, low, acc)
 		VMINPS(acc, high, acc)
 	}
+	d.storeRows(to, outRow, strips, mask)
+}
+
+// scale makes means of sums.
+func (d *depthwise) scale() {
+	if d.pool.name != "Sum" {
+		return
+	}
+	by := d.m.reg()
+	VBROADCASTSS(Mem{Base: d.args, Disp: argLow}, by)
+	for _, acc := range d.acc {
+		VMULPS(by, acc, acc)
+	}
+}
+
+// storeRows writes the rows of output of one strip.
+func (d *depthwise) storeRows(to, outRow, strips reg.Register, mask Op) {
+	m, p := d.m, d.row
 	rows := func(store func(acc Op)) {
 		MOVQ(to, p)
 		for r, acc := range d.acc {

@@ -48,7 +48,8 @@ func main() {
 	case "conv":
 		emitConv()
 		emitDepthwise()
-		write(*amd64, tileTables()+depthwiseTables())
+		emitPooling()
+		write(*amd64, tileTables()+depthwiseTables()+poolingTables())
 		writeNEON("../../conv/kernel", "conv", "tables", tablesNEON(), emitConvNEON)
 	default:
 		fmt.Fprintf(os.Stderr, "asm: there is no set %q: use vec or conv\n", *set)
