@@ -102,6 +102,10 @@ type Plan struct {
 	// them later and they have its size: Run reads no element of them after it wrote
 	// the same element of the output.
 	InPlace []int
+	// Parts are where in output 0 each input begins, in bytes, when that is nothing but the
+	// inputs one behind the other: whoever plans memory may have them made there. Run
+	// leaves alone what is in its place.
+	Parts []int
 }
 
 // Out is an output with a type and shape.

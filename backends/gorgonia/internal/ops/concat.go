@@ -42,8 +42,11 @@ func concat(n *op.Node) (*op.Plan, error) {
 		return nil, err
 	}
 	moves := pieces(shapes, shape, axis)
-	return op.Static(func(r *op.Run, in, out []*tensor.Tensor) error {
+	plan, err := op.Static(func(r *op.Run, in, out []*tensor.Tensor) error {
 		for i, m := range moves {
+			if inPlace(out[0], in[i], m) {
+				continue
+			}
 			m.do(r, out[0], in[i])
 			if r.Stopped() {
 				break
@@ -51,6 +54,18 @@ func concat(n *op.Node) (*op.Plan, error) {
 		}
 		return nil
 	}, op.Out(n.In[0].Type, shape...))
+	if err == nil && tensor.Size(shape[:axis]) == 1 && n.In[0].Type != tensor.String {
+		for _, m := range moves {
+			plan.Parts = append(plan.Parts, m.toAt*tensor.ItemSize(n.In[0].Type))
+		}
+	}
+	return plan, err
+}
+
+// inPlace says whether what a move brings to a tensor was made there.
+func inPlace(to, from *tensor.Tensor, m *move) bool {
+	at := m.toAt * tensor.ItemSize(to.Type)
+	return len(from.Data) > 0 && at < len(to.Data) && &to.Data[at] == &from.Data[0]
 }
 
 // tensorsAlike checks that input i is there and has the type of input 0.

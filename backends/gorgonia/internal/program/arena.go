@@ -32,6 +32,10 @@ type block struct {
 	size       int
 	start, end int // steps, both included
 	offset     int
+
+	written int    // the last step that writes to it
+	within  *block // whose memory it is a part of, at this offset there; nil for none
+	at      int
 }
 
 // layOut plans the memory of the stage: values that are not alive at the same step
@@ -57,6 +61,9 @@ func (s *stage) layOut() error {
 				s.plan.view[v] = from
 				if b := blocks[root(v)]; b != nil {
 					b.end = max(b.end, last[v])
+					if st.plan.ViewOf == 0 {
+						b.written = i
+					}
 				}
 				continue
 			}
@@ -71,20 +78,81 @@ func (s *stage) layOut() error {
 				s.plan.strings += n
 				continue
 			}
-			b := &block{of: v, size: (n + alignment - 1) / alignment * alignment, start: i, end: max(i, last[v])}
+			b := &block{of: v, size: (n + alignment - 1) / alignment * alignment, start: i, end: max(i, last[v]), written: i}
 			blocks[v] = b
 			order = append(order, b)
 		}
 	}
 	s.plan.lower = peak(order, len(s.steps))
 	s.plan.size = place(order)
+	s.join(order, func(v *value) *block { return blocks[root(v)] })
 	for _, b := range order {
-		s.plan.place[b.of] = b.offset
+		s.plan.place[b.of] = b.from()
 	}
 	if s.plan.size < 0 {
 		return fmt.Errorf("the values of the graph take more memory than can be counted")
 	}
 	return nil
+}
+
+// join has values made where operators that put them one behind the other want them,
+// unless that takes much more memory: a value that waits long for its neighbours keeps
+// their place, too.
+func (s *stage) join(order []*block, of func(*value) *block) {
+	joined := false
+	for i, st := range s.steps {
+		if st.plan.Parts == nil || of(st.out[0]) == nil {
+			continue
+		}
+		for k, at := range st.plan.Parts {
+			if b := of(st.in[k]); b != nil && b.joins(of(st.out[0]), i) {
+				b.within, b.at = of(st.out[0]), at
+				b.within.start, b.within.end = min(b.within.start, b.start), max(b.within.end, b.end)
+				joined = true
+			}
+		}
+	}
+	if !joined {
+		return
+	}
+	var apart []*block
+	for _, b := range order {
+		if b.within == nil {
+			apart = append(apart, b)
+		}
+	}
+	slices.SortStableFunc(apart, func(a, b *block) int { return a.start - b.start })
+	before := make([]int, len(apart))
+	for k, b := range apart {
+		before[k] = b.offset
+	}
+	if size := place(apart); size <= s.plan.size+s.plan.size/joinShare {
+		s.plan.size = size
+		return
+	}
+	for k, b := range apart {
+		b.offset = before[k]
+	}
+	for _, b := range order {
+		b.within = nil
+	}
+}
+
+// joinShare is by what part an arena may grow for values that are made in their place.
+const joinShare = 4
+
+// joins says whether b may be a part of what step i makes of it: nothing may write to
+// either where the other is still to be read.
+func (b *block) joins(whole *block, i int) bool {
+	return b != whole && b.within == nil && b.written < i && (b.end <= i || whole.written == i)
+}
+
+// from is where a block begins in the arena.
+func (b *block) from() int {
+	if b.within != nil {
+		return b.within.from() + b.at
+	}
+	return b.offset
 }
 
 // never is the last use of what outlives the stage.
