@@ -24,6 +24,8 @@ type kernel struct {
 	// finish adds bias and, where it is not nil, res to rows of n sums, and keeps
 	// them between low and high.
 	finish func(f *finishing)
+	// copyRows copies rows of n elements.
+	copyRows func(dst, src []float32, n, rows, dstStride, srcStride int)
 	// depthwise are the kernels for depthwise convolutions by size and stride.
 	depthwise map[[2]int]*[depthwiseRows]depthwiseFunc
 	// largest and sum are such kernels that take the largest of what each window sees, or
@@ -57,6 +59,7 @@ var plainKernel = &kernel{
 	wide:        plainTile(1),
 	wideVectors: 1,
 	finish:      plainFinish,
+	copyRows:    plainCopyRows,
 }
 
 func (k *kernel) cols() int { return k.lanes * len(k.tiles) }
@@ -100,5 +103,11 @@ func plainFinish(f *finishing) {
 		for i, v := range src {
 			dst[i] = min(max(v+f.bias+res[i], f.low), f.high)
 		}
+	}
+}
+
+func plainCopyRows(dst, src []float32, n, rows, dstStride, srcStride int) {
+	for r := range rows {
+		copy(dst[r*dstStride:][:n], src[r*srcStride:])
 	}
 }

@@ -140,6 +140,9 @@ func finishAVX512(dst *float32, src *float32, n int, rows int, dstStride int, sr
 func finishAddAVX512(dst *float32, src *float32, res *float32, n int, rows int, dstStride int, srcStride int, bias float32, low float32, high float32)
 
 //go:noescape
+func copyRowsAVX512(dst *float32, src *float32, n int, rows int, dstStride int, srcStride int)
+
+//go:noescape
 func tile1x1AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 
 //go:noescape
@@ -201,6 +204,9 @@ func finishAVX2(dst *float32, src *float32, n int, rows int, dstStride int, srcS
 
 //go:noescape
 func finishAddAVX2(dst *float32, src *float32, res *float32, n int, rows int, dstStride int, srcStride int, bias float32, low float32, high float32)
+
+//go:noescape
+func copyRowsAVX2(dst *float32, src *float32, n int, rows int, dstStride int, srcStride int)
 
 // everySecondAVX2 is dst[i] = src[2*i] for a multiple n of 8; it reads src[:2*n].
 //

@@ -3229,6 +3229,58 @@ next:
 	VZEROUPPER
 	RET
 
+// func copyRowsAVX512(dst *float32, src *float32, n int, rows int, dstStride int, srcStride int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·copyRowsAVX512(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ n+16(FP), DX
+	MOVQ rows+24(FP), BX
+	MOVQ dstStride+32(FP), SI
+	MOVQ srcStride+40(FP), DI
+	SHLQ $0x02, SI
+	SHLQ $0x02, DI
+	MOVQ DX, R8
+	SUBQ $0x10, R8
+	JL   short
+
+row:
+	XORQ DX, DX
+	CMPQ DX, R8
+	JGE  rest
+
+vector:
+	VMOVUPS (CX)(DX*4), Z0
+	VMOVUPS Z0, (AX)(DX*4)
+	ADDQ    $0x10, DX
+	CMPQ    DX, R8
+	JL      vector
+
+rest:
+	VMOVUPS (CX)(R8*4), Z0
+	VMOVUPS Z0, (AX)(R8*4)
+	ADDQ    DI, CX
+	ADDQ    SI, AX
+	DECQ    BX
+	JNE     row
+	VZEROUPPER
+	RET
+
+short:
+	MOVL  $0x0000ffff, R8
+	BZHIL DX, R8, R8
+	KMOVW R8, K1
+
+shortRow:
+	VMOVUPS.Z (CX), K1, Z0
+	VMOVUPS   Z0, K1, (AX)
+	ADDQ      DI, CX
+	ADDQ      SI, AX
+	DECQ      BX
+	JNE       shortRow
+	VZEROUPPER
+	RET
+
 // func tile1x1AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 // Requires: AVX, FMA3
 TEXT ·tile1x1AVX2(SB), NOSPLIT, $0-48
@@ -4211,6 +4263,58 @@ next:
 	ADDQ DI, DX
 	DECQ SI
 	JNE  row
+	VZEROUPPER
+	RET
+
+// func copyRowsAVX2(dst *float32, src *float32, n int, rows int, dstStride int, srcStride int)
+// Requires: AVX
+TEXT ·copyRowsAVX2(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ n+16(FP), DX
+	MOVQ rows+24(FP), BX
+	MOVQ dstStride+32(FP), SI
+	MOVQ srcStride+40(FP), DI
+	SHLQ $0x02, SI
+	SHLQ $0x02, DI
+	MOVQ DX, R8
+	SUBQ $0x08, R8
+	JL   short
+
+row:
+	XORQ DX, DX
+	CMPQ DX, R8
+	JGE  rest
+
+vector:
+	VMOVUPS (CX)(DX*4), Y0
+	VMOVUPS Y0, (AX)(DX*4)
+	ADDQ    $0x08, DX
+	CMPQ    DX, R8
+	JL      vector
+
+rest:
+	VMOVUPS (CX)(R8*4), Y0
+	VMOVUPS Y0, (AX)(R8*4)
+	ADDQ    DI, CX
+	ADDQ    SI, AX
+	DECQ    BX
+	JNE     row
+	VZEROUPPER
+	RET
+
+short:
+	LEAQ    masks<>+32(SB), R8
+	NEGQ    DX
+	VMOVDQU (R8)(DX*4), Y0
+
+shortRow:
+	VMASKMOVPS (CX), Y0, Y1
+	VMASKMOVPS Y1, Y0, (AX)
+	ADDQ       DI, CX
+	ADDQ       SI, AX
+	DECQ       BX
+	JNE        shortRow
 	VZEROUPPER
 	RET
 

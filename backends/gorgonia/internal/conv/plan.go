@@ -24,6 +24,10 @@ type plan struct {
 
 	apart bool // taps one by one, without planes
 
+	// direct reads the input where it is: each channel is a plane. The spatial dimensions
+	// are then one.
+	direct bool
+
 	across bool // vectors are of channels, not of columns
 
 	tables depthwiseTables // of a depthwise convolution
@@ -86,6 +90,9 @@ func (c *Conv) lay(p *plan) {
 // cut chooses the blocks, and lays out the planes.
 func (p *plan) cut(c *Conv) {
 	w := &c.win
+	if c.pointwise() && p.cutDirect(c) {
+		return
+	}
 	phases := p.choosePhases(w)
 	p.extraRows = (w.kernel[1] - 1) * w.dilation[1] / w.stride[1]
 	p.extraCols = (w.kernel[2] - 1) * w.dilation[2] / w.stride[2]
@@ -129,6 +136,48 @@ func (p *plan) cut(c *Conv) {
 	}
 	p.fillOffsets(c)
 }
+
+// pointwise says whether each output sees the input at one place, its own.
+func (c *Conv) pointwise() bool {
+	w := &c.win
+	return c.taps == 1 && w.stride == [3]int{1, 1, 1} && w.begin == [3]int{} && w.end == [3]int{}
+}
+
+// cutDirect chooses the blocks of a convolution that reads its input where it is, unless
+// a copy is read faster: one whose rows begin at cache lines and share few pages.
+func (p *plan) cutDirect(c *Conv) bool {
+	n, vector := p.in[0]*p.in[1]*p.in[2], c.kern.cols()
+	far := 4 * n % pageSize
+	if n < c.kern.lanes || int64(n)*int64(c.inC) > planeLimit || min(far, pageSize-far) < 4*vector && c.inC > fewPages/8 {
+		return false // the last of them: all planes would share few sets of the cache
+	}
+	blocks, _ := even(n, max(256, min(columnLimit, planeTarget/c.inC)))
+	cols := min(n, ((n+blocks-1)/blocks+vector-1)/vector*vector)
+	for ; n%cols > 0 && n%cols < c.kern.lanes; cols += vector {
+	}
+	across := c.betterAcross(cols, cols)
+	if again := c.tiles(); !across && again > 2 && (c.inC > fewPages || n%c.kern.lanes != 0) {
+		return false
+	}
+	p.in, p.out = [3]int{1, 1, n}, [3]int{1, 1, n}
+	p.rows, p.rowBlocks, p.cols, p.colBlocks = 1, 1, cols, (n+cols-1)/cols
+	p.width, p.direct, p.across = p.cols, true, across
+	for ci := range c.inC {
+		p.offsets = append(p.offsets, int32(4*ci*n))
+	}
+	p.sumStride = (p.cols+vector-1)/vector*vector + 16
+	p.scratch = min(c.outC, c.kern.rows) * p.sumStride
+	if p.across {
+		p.scratch = 2 * p.cols * vector
+	}
+	return true
+}
+
+// fewPages is how many pages are read at once without having to look up where they are.
+const fewPages = 64
+
+// pageSize is how far apart elements are that share a set of the first-level cache.
+const pageSize = 4096
 
 // even cuts n in the fewest parts of at most size, as equal as can be.
 func even(n, size int) (parts, each int) {

@@ -127,11 +127,15 @@ func (r *run) Work(seat *pool.Seat) {
 // tasks computes tasks lo to hi, and returns the block whose planes are in s; before, it
 // is that of gathered.
 func (r *run) tasks(s *scratch, lo, hi, gathered int) int {
+	c := r.conv
 	buf := s.grow(r.plan.scratch)
 	planes, sums := buf[:r.plan.planeElements], buf[r.plan.planeElements:]
 	for i := lo; i < hi; i++ {
 		b := r.block(i)
-		if i/r.parts != gathered {
+		switch {
+		case r.plan.direct:
+			planes = r.src[(b.n*c.spec.InChannels+b.g*c.inC)*r.plan.in[2]+b.ow:]
+		case i/r.parts != gathered:
 			r.gather(planes, &b)
 			gathered = i / r.parts
 		}
@@ -163,7 +167,7 @@ func (r *run) gather(planes []float32, b *block) {
 				src = r.src[first+(ci*p.in[0]+id)*inPlane:][:inPlane]
 			}
 			for _, ph := range p.phases {
-				p.fill(w, planes[at:][:p.planeStride], src, b, ph)
+				p.fill(c, planes[at:][:p.planeStride], src, b, ph)
 				at += p.planeStride
 			}
 		}
@@ -172,7 +176,8 @@ func (r *run) gather(planes []float32, b *block) {
 }
 
 // fill writes one plane; a nil src is padding.
-func (p *plan) fill(w *window, plane, src []float32, b *block, phase [2]int) {
+func (p *plan) fill(c *Conv, plane, src []float32, b *block, phase [2]int) {
+	w := &c.win
 	rows := b.rows + p.extraRows
 	ih := b.oh*w.stride[1] + phase[0] - w.begin[1]
 	iw := b.ow*w.stride[2] + phase[1] - w.begin[2]
@@ -180,20 +185,42 @@ func (p *plan) fill(w *window, plane, src []float32, b *block, phase [2]int) {
 		clear(plane[:rows*p.width+p.tail])
 		return
 	}
-	if iw == 0 && w.stride[1] == 1 && w.stride[2] == 1 && p.width == p.in[2] && ih >= 0 && ih+rows <= p.in[1] {
-		copy(plane, src[ih*p.width:][:rows*p.width])
-	} else {
-		for r := range rows {
-			row := plane[r*p.width:][:p.width]
-			if ih >= 0 && ih < p.in[1] {
-				fillRow(row, src[ih*p.in[2]:][:p.in[2]], iw, w.stride[2])
-			} else {
-				clear(row)
-			}
-			ih += w.stride[1]
+	top := min(max(0, (-ih+w.stride[1]-1)/w.stride[1]), rows)
+	bottom := max(top, min(rows, (p.in[1]-ih+w.stride[1]-1)/w.stride[1]))
+	clear(plane[:top*p.width])
+	clear(plane[bottom*p.width : rows*p.width+p.tail])
+	if top == bottom {
+		return
+	}
+	src = src[(ih+top*w.stride[1])*p.in[2]:]
+	if w.stride[2] == 1 {
+		p.fillRows(c, plane[top*p.width:], src, bottom-top, iw, w.stride[1]*p.in[2])
+		return
+	}
+	for r := range bottom - top {
+		fillRow(plane[(top+r)*p.width:][:p.width], src[r*w.stride[1]*p.in[2]:][:p.in[2]], iw, w.stride[2])
+	}
+}
+
+// fillRows is fillRow for rows of stride 1: of src they are stride elements apart.
+func (p *plan) fillRows(c *Conv, plane, src []float32, rows, from, stride int) {
+	left := min(max(0, -from), p.width)
+	n := max(0, min(p.width-left, p.in[2]-from-left))
+	if n == p.width && n == stride {
+		copy(plane, src[from:][:rows*n])
+		return
+	}
+	if n > 0 {
+		c.kern.copyRows(plane[left:], src[from+left:], n, rows, p.width, stride)
+	}
+	for r := range rows {
+		for q := range left {
+			plane[r*p.width+q] = 0
+		}
+		for q := left + n; q < p.width; q++ {
+			plane[r*p.width+q] = 0
 		}
 	}
-	clear(plane[rows*p.width:][:p.tail])
 }
 
 // fillRow is row[q] = src[from + q*stride], and 0 where src has no such element.
@@ -236,13 +263,22 @@ func (r *run) multiply(planes, sums []float32, b *block, t int) {
 	weights, offsets := unsafe.SliceData(c.tileWeights(b.g, t)), unsafe.SliceData(p.offsets)
 	columns := (b.rows-1)*p.width + b.cols
 	j := 0
+	most := p.sumStride // columns that may be read
+	if p.direct {
+		most = columns
+	}
 	if wide := kern.lanes * kern.wideVectors; rows == 1 {
-		for ; columns-j >= wide/2 && j+wide <= p.sumStride; j += wide {
+		for ; columns-j >= wide/2 && j+wide <= most; j += wide {
 			kern.wide(c.steps, offsets, weights, &planes[j], &sums[j], p.sumStride)
 		}
 	}
 	for j < columns {
 		vectors := min(len(kern.tiles), (columns-j+kern.lanes-1)/kern.lanes)
+		if j+vectors*kern.lanes > most {
+			if vectors = (columns - j) / kern.lanes; vectors == 0 {
+				j, vectors = columns-kern.lanes, 1 // some columns once more
+			}
+		}
 		kern.tiles[vectors-1][rows-1](c.steps, offsets, weights, &planes[j], &sums[j], p.sumStride)
 		j += vectors * kern.lanes
 	}

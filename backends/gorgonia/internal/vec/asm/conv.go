@@ -7,6 +7,7 @@ import (
 	"github.com/mmcloughlin/avo/attr"
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
 )
 
 // tileShapes are the largest tiles of a convolution, in rows by vectors: as many
@@ -30,6 +31,7 @@ func emitConv() {
 		}
 		emitFinish(s.m, false)
 		emitFinish(s.m, true)
+		emitCopyRows(s.m)
 	}
 	emitDeinterleave()
 }
@@ -187,6 +189,59 @@ func emitFinish(m *machine, residual bool) {
 	}
 	DECQ(rows)
 	JNE(LabelRef("row"))
+	VZEROUPPER()
+	RET()
+}
+
+// emitCopyRows writes the function that copies rows of n elements, whose strides are in
+// elements. The last vector of a row may meet the one before.
+func emitCopyRows(m *machine) {
+	TEXT("copyRows"+m.name, attr.NOSPLIT, "func(dst, src *float32, n, rows, dstStride, srcStride int)")
+	Pragma("noescape")
+	dst := Load(Param("dst"), GP64())
+	src := Load(Param("src"), GP64())
+	n := Load(Param("n"), GP64())
+	rows := Load(Param("rows"), GP64())
+	dstStride := Load(Param("dstStride"), GP64())
+	srcStride := Load(Param("srcStride"), GP64())
+	SHLQ(U8(2), dstStride)
+	SHLQ(U8(2), srcStride)
+	move := func(i reg.Register, scale uint8) {
+		x := m.reg()
+		VMOVUPS(Mem{Base: src, Index: i, Scale: scale}, x)
+		VMOVUPS(x, Mem{Base: dst, Index: i, Scale: scale})
+	}
+	last := GP64()
+	MOVQ(n, last)
+	SUBQ(U8(m.lanes), last)
+	JL(LabelRef("short"))
+	i := GP64()
+	Label("row")
+	XORQ(i, i)
+	CMPQ(i, last)
+	JGE(LabelRef("rest"))
+	Label("vector")
+	move(i, 4)
+	ADDQ(U8(m.lanes), i)
+	CMPQ(i, last)
+	JL(LabelRef("vector"))
+	Label("rest")
+	move(last, 4)
+	ADDQ(srcStride, src)
+	ADDQ(dstStride, dst)
+	DECQ(rows)
+	JNE(LabelRef("row"))
+	VZEROUPPER()
+	RET()
+
+	Label("short")
+	mask := m.tailMask(n)
+	Label("shortRow")
+	m.storeMasked(m.loadMasked(Mem{Base: src}, mask), mask, Mem{Base: dst})
+	ADDQ(srcStride, src)
+	ADDQ(dstStride, dst)
+	DECQ(rows)
+	JNE(LabelRef("shortRow"))
 	VZEROUPPER()
 	RET()
 }
