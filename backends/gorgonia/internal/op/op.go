@@ -102,11 +102,18 @@ type Plan struct {
 	// them later and they have its size: Run reads no element of them after it wrote
 	// the same element of the output.
 	InPlace []int
+	// Each is set for element-wise operators on float32, by input: how elements of output
+	// 0 are made of the same ones of that input. It is nil for an input that broadcasts.
+	Each []Each
 	// Parts are where in output 0 each input begins, in bytes, when that is nothing but the
 	// inputs one behind the other: whoever plans memory may have them made there. Run
 	// leaves alone what is in its place.
 	Parts []int
 }
+
+// Each computes the elements of an output from at on, as many as dst has, of src: the same
+// elements of one of the inputs, which is not read otherwise. dst may be src.
+type Each func(in []*tensor.Tensor, dst, src []float32, at int)
 
 // Out is an output with a type and shape.
 func Out(t tensor.Type, shape ...int) Info {

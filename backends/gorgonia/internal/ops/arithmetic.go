@@ -475,7 +475,14 @@ func preluRow[T float64 | int32 | int64](dst, a, b []T) {
 
 // variadic folds any number of tensors by one operation.
 func variadic(c code) func(n *op.Node) (*op.Plan, error) {
-	return func(n *op.Node) (*op.Plan, error) { return foldInputs(n, c, nil) }
+	return func(n *op.Node) (*op.Plan, error) {
+		if len(n.In) == 2 && n.Has(0) && n.Has(1) {
+			two := *n
+			two.Version = 14 // multidirectional, whatever the operator's own
+			return numeric(c)(&two)
+		}
+		return foldInputs(n, c, nil)
+	}
 }
 
 // mean is the sum by the number of inputs.

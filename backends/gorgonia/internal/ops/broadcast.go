@@ -133,7 +133,41 @@ func binary[T, R tensor.Element](n *op.Node, out tensor.Type, f binaryRow[T, R])
 			}
 		}
 	}
+	if f, ok := any(f).(binaryRow[float32, float32]); ok && w.width >= shortRow {
+		p.Each = make([]op.Each, 2)
+		for _, i := range p.InPlace {
+			p.Each[i] = w.along(i, f)
+		}
+	}
 	return p, nil
+}
+
+// shortRow is how many elements a row has at least that are worth going to by itself.
+const shortRow = 8
+
+// along is f along an input that has the shape of the output: of the other one it takes
+// the elements that broadcast to the same place.
+func (p *pairing) along(input int, f binaryRow[float32, float32]) op.Each {
+	return func(in []*tensor.Tensor, dst, src []float32, at int) {
+		other := tensor.As[float32](in[1-input])
+		for done := 0; done < len(dst); {
+			row, within := (at+done)/p.width, (at+done)%p.width
+			n := min(p.width-within, len(dst)-done)
+			from, _ := p.offsets(row)
+			move := p.moveA
+			if input == 0 {
+				_, from = p.offsets(row)
+				move = p.moveB
+			}
+			d, s, o := dst[done:][:n], src[done:][:n], other[from+within*move:][:p.rowOf(move, n)]
+			if input == 0 {
+				f(d, s, o)
+			} else {
+				f(d, o, s)
+			}
+			done += n
+		}
+	}
 }
 
 // operandShapes are the shapes of the first two inputs. Before version 7 the second one

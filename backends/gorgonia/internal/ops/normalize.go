@@ -377,7 +377,13 @@ func batchNormalizationWide(n *op.Node) (*op.Plan, error) {
 		}
 	}
 	return byFloat(n,
-		func() (*op.Plan, error) { return batchPlan[float32](b, outs) },
+		func() (*op.Plan, error) {
+			p, err := batchPlan[float32](b, outs)
+			if err == nil && !b.training && len(outs) == 1 && b.area >= shortRow {
+				p.Each = b.each(n)
+			}
+			return p, err
+		},
 		func() (*op.Plan, error) { return batchPlan[float64](b, outs) })
 }
 
@@ -406,11 +412,7 @@ func batchPlan[T float](b *batch, outs []op.Info) (*op.Plan, error) {
 		if err := b.save(out, given[2], given[3], mean, variance); err != nil {
 			return err
 		}
-		scale, shift := make([]T, b.channels), make([]T, b.channels)
-		for c := range scale {
-			a := given[0][c] / math.Sqrt(variance[c]+b.epsilon)
-			scale[c], shift[c] = T(a), T(given[1][c]-mean[c]*a)
-		}
+		scale, shift := affine[T](b, given, mean, variance)
 		applyBatch(r, b, y, x, scale, shift)
 		return nil
 	}, outs...)
@@ -418,6 +420,41 @@ func batchPlan[T float](b *batch, outs []op.Info) (*op.Plan, error) {
 		return nil, err
 	}
 	return p.InPlaceOf(0), nil
+}
+
+// affine is what a normalization does to each channel: it scales, then shifts.
+func affine[T float](b *batch, given [4][]float64, mean, variance []float64) (scale, shift []T) {
+	scale, shift = make([]T, b.channels), make([]T, b.channels)
+	for c := range scale {
+		a := given[0][c] / math.Sqrt(variance[c]+b.epsilon)
+		scale[c], shift[c] = T(a), T(given[1][c]-mean[c]*a)
+	}
+	return scale, shift
+}
+
+// each goes along the input, when the statistics and parameters are constant.
+func (b *batch) each(n *op.Node) []op.Each {
+	var given [4][]float64
+	for i := range given {
+		t := n.In[i+1].Tensor()
+		if t == nil {
+			return nil
+		}
+		v, err := t.Float64s()
+		if err != nil {
+			return nil
+		}
+		given[i] = v
+	}
+	scale, shift := affine[float32](b, given, given[2], given[3])
+	return []op.Each{func(_ []*tensor.Tensor, dst, src []float32, at int) {
+		for done := 0; done < len(dst); {
+			c, within := (at+done)/b.area%b.channels, (at+done)%b.area
+			size := min(b.area-within, len(dst)-done)
+			vec.ScaleShift(dst[done:][:size], src[done:][:size], scale[c], shift[c])
+			done += size
+		}
+	}}
 }
 
 // save writes the running statistics, and, before version 14, those of the batch.

@@ -208,6 +208,9 @@ func oneToOne[T, R tensor.Element](n *op.Node, out tensor.Type, f func(dst []R, 
 	if err == nil && out == n.In[0].Type {
 		p.InPlaceOf(0)
 	}
+	if f, ok := any(f).(func(dst, x []float32)); ok && err == nil {
+		p.Each = []op.Each{func(_ []*tensor.Tensor, dst, src []float32, _ int) { f(dst, src) }}
+	}
 	return p, err
 }
 
@@ -386,7 +389,7 @@ func clampRow[T integer | float64](dst, x []T, low, high T) {
 }
 
 func clamp[T tensor.Element](n *op.Node, low, high T, f func(dst, x []T, low, high T)) (*op.Plan, error) {
-	p, err := op.Static(func(r *op.Run, in, out []*tensor.Tensor) error {
+	bounds := func(in []*tensor.Tensor) (T, T) {
 		low, high := low, high
 		if len(in) > 1 && in[1] != nil {
 			low = tensor.As[T](in[1])[0]
@@ -394,12 +397,22 @@ func clamp[T tensor.Element](n *op.Node, low, high T, f func(dst, x []T, low, hi
 		if len(in) > 2 && in[2] != nil {
 			high = tensor.As[T](in[2])[0]
 		}
+		return low, high
+	}
+	p, err := op.Static(func(r *op.Run, in, out []*tensor.Tensor) error {
+		low, high := bounds(in)
 		dst, x := tensor.As[T](out[0]), tensor.As[T](in[0])
 		r.For(len(dst), grain, func(lo, hi int) { f(dst[lo:hi], x[lo:hi], low, high) })
 		return nil
 	}, op.Out(n.In[0].Type, n.In[0].Shape...))
 	if err != nil {
 		return nil, err
+	}
+	if f, ok := any(f).(func(dst, x []float32, low, high float32)); ok {
+		p.Each = []op.Each{func(in []*tensor.Tensor, dst, src []float32, _ int) {
+			low, high := bounds(in)
+			f(dst, src, any(low).(float32), any(high).(float32))
+		}}
 	}
 	return p.InPlaceOf(0), nil
 }

@@ -96,7 +96,7 @@ func (w *work) biasFits(product *onnx.Node, bias *tensor.Tensor) bool {
 func fuseResidual(w *work) int {
 	count := 0
 	for _, add := range slices.Clone(w.Nodes) {
-		if !is(add, "Add") || len(add.Inputs) != 2 || w.gone[add] || w.Version(add) < 7 || add.Inputs[0] == add.Inputs[1] {
+		if !is(add, "Add") && !is(add, "Sum") || len(add.Inputs) != 2 || w.gone[add] || w.Version(add) < 7 || add.Inputs[0] == add.Inputs[1] {
 			continue
 		}
 		for _, i := range []int{1, 0} {

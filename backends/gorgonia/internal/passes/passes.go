@@ -51,7 +51,7 @@ func All() []Pass {
 	return []Pass{
 		{"constants", constants},
 		{"identities", identities},
-		{"batch normalization into convolution", foldBatchNormalization},
+		{"scaling into convolution", foldScaling},
 		{"layer normalization", fuseLayerNormalization},
 		{"gelu", fuseGelu},
 		{"swish", fuseSwish},

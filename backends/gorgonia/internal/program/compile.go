@@ -674,6 +674,9 @@ func (c *compiler) finish(deferred []item) (*stage, error) {
 		return nil, err
 	}
 	s.prune(last)
+	if !c.graph.opts.Plain && !c.graph.opts.Tape {
+		s.fuseElements()
+	}
 	return s, s.layOut()
 }
 

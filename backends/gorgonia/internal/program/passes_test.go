@@ -70,7 +70,7 @@ func normalized(shift string) nodes {
 func TestPassesChangeNothing(t *testing.T) {
 	consts := map[string]*tensor.Tensor{
 		"w": weights(4, 3, 3, 3), "b": weights(4), "scale": weights(4), "shift": weights(4), "m": weights(4), "v": positive(4),
-		"matrix": weights(6, 5), "five": weights(5), "channel": weights(1, 4, 1, 1), "row": weights(6),
+		"matrix": weights(6, 5), "five": weights(5), "channel": weights(1, 4, 1, 1), "channels": weights(4, 1, 1), "deep": weights(2, 1, 4, 1, 1), "row": weights(6),
 		"half": scalar(0.5), "one": scalar(1), "two": scalar(2), "root2": scalar(math.Sqrt2), "epsilon": scalar(1e-5), "six": scalar(6), "zero": scalar(0),
 		"last": tensor.Ints(-1),
 	}
@@ -88,6 +88,12 @@ func TestPassesChangeNothing(t *testing.T) {
 		{"a residual that is made between", picture, convolved("c").add("Neg", "late", "x").add("ReduceMean", "z", "late").add("Add", "y", "c", "z"), []string{"y"}},
 		{"a convolution that broadcasts to the other addend", picture, convolved("c").add("GlobalAveragePool", "p", "c").add("Conv", "q", "x", "w").with(ints("pads", 0, 0, 0, 0), ints("strides", 3, 4)).add("Sigmoid", "s", "c").add("Add", "y", "s", "p"), []string{"y", "q"}},
 		{"a channel's constant behind a convolution", picture, convolved("c").add("Add", "y", "c", "channel"), []string{"y"}},
+		{"channels' constants and a normalization behind a convolution", picture, convolved("c").add("Mul", "m1", "c", "channels").add("BatchNormalization", "n", "m1", "scale", "shift", "m", "v").add("Sub", "s", "channel", "n").add("Div", "d", "s", "two").add("Relu", "y", "d"), []string{"y"}},
+		{"channels' constants behind a normalization", picture, nodes{}.add("MaxPool", "p", "x").with(ints("kernel_shape", 2, 2)).add("Conv", "c", "p", "w", "b").add("Relu", "r", "c").add("BatchNormalization", "n", "r", "scale", "shift", "m", "v").add("Mul", "m1", "n", "channels").add("Add", "y", "channel", "m1"), []string{"y"}},
+		{"a constant that raises the rank of a convolution", picture, convolved("c").add("Mul", "y", "c", "deep"), []string{"y"}},
+		{"a constant for each column of a convolution", picture, convolved("c").add("Mul", "y", "c", "row"), []string{"y"}},
+		{"a division of a constant by a convolution", picture, convolved("c").add("Div", "y", "two", "c"), []string{"y"}},
+		{"a residual by Sum", picture, convolved("c").add("Relu", "r", "c").add("Conv", "c2", "x", "w", "b").with(ints("pads", 1, 1, 1, 1)).add("Sum", "s", "r", "c2").add("Relu", "y", "s"), []string{"y"}},
 		{"a clip to six", picture, convolved("c").add("Clip", "y", "c", "zero", "six"), []string{"y"}},
 		{"a swish by hand", picture, convolved("c").add("Sigmoid", "s", "c").add("Mul", "y", "c", "s"), []string{"y"}},
 		{"a hard swish by hand", picture, convolved("c").add("HardSigmoid", "s", "c").with(number("alpha", 1.0/6), number("beta", 0.5)).add("Mul", "y", "s", "c"), []string{"y"}},
