@@ -132,7 +132,7 @@ func (r *rowPooling) run(p *pool.Pool, s Pooling, dst, src []float32, planes int
 // Its tables are no larger than one plane of the output.
 func (r *rowPooling) chooseKernel() bool {
 	switch {
-	case r.kern == nil || r.out[2] < 8:
+	case r.kern == nil || r.out[2] < 4:
 	case !r.average:
 		r.kernel = forWindow(r.kern.largest, &r.w)
 	case r.even(1) && r.even(2):
