@@ -69,6 +69,33 @@ type Config struct {
 	MaxMemory int64
 	// Executor runs programs.
 	Executor Executor
+	// Without are passes over graphs to leave out, of [Passes]: to see what one gains, or
+	// whether it is to blame.
+	Without []string
+}
+
+// Passes are the names of the passes over graphs, in their order.
+func Passes() []string { return program.Passes() }
+
+// Stats say what became of a graph of this engine.
+type Stats struct {
+	// Arena is how many bytes hold the values of one computation of each combination of
+	// input shapes that programs are kept for, outputs apart. Alive is how many of them are in
+	// use at once at the most: no arena is smaller.
+	Arena, Alive int64
+	// Weights are the bytes of the model's constants, and of what was packed of them.
+	Weights int64
+	// Passes are how often each pass changed something, by name.
+	Passes map[string]int
+}
+
+// StatsOf describes a graph that a Backend of this package loaded; not ok for others.
+func StatsOf(g backends.Graph) (s Stats, ok bool) {
+	own, ok := g.(*graph)
+	if !ok {
+		return Stats{}, false
+	}
+	return Stats(own.program.Stats()), true
 }
 
 // Backend is the engine. It is safe for concurrent use.
@@ -109,7 +136,13 @@ func New(cfg Config) (*Backend, error) {
 		}
 	}
 	b := &Backend{cfg: cfg, pools: map[int]*pool.Pool{}, graphs: map[*graph]bool{}}
-	b.opts = program.Options{Operators: ops.New(), Tape: cfg.Executor == Tape}
+	b.opts = program.Options{Operators: ops.New(), Tape: cfg.Executor == Tape, Without: map[string]bool{}}
+	for _, name := range cfg.Without {
+		if !slices.Contains(Passes(), name) {
+			return nil, fmt.Errorf("gorgonia: there is no pass %q, but %q", name, Passes())
+		}
+		b.opts.Without[name] = true
+	}
 	b.budget = op.NewBudget(cfg.MaxMemory, b.reclaim)
 	return b, nil
 }

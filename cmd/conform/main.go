@@ -35,7 +35,7 @@ func command() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return seeHelp(cmd, err) })
-	root.AddCommand(wastCommand(), onnxCommand(), benchCommand(), workerCommand(), onnxWorkerCommand())
+	root.AddCommand(wastCommand(), onnxCommand(), benchCommand(), memoryCommand(), workerCommand(), onnxWorkerCommand())
 	return root
 }
 

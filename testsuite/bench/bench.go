@@ -23,7 +23,7 @@ type Row struct {
 	// Ours and Floor say in a few words what is measured.
 	Ours, Floor string
 	// Open makes both sides ready. An error that is [ErrMissing] leaves the row
-	// out.
+	// out. A row that is no times tells [Env.Found] instead.
 	Open func(ctx context.Context, e *Env) (ours, floor Side, err error)
 }
 
@@ -43,11 +43,11 @@ var ErrMissing = errors.New("missing")
 // missing says what is not here.
 func missing(err error) error { return fmt.Errorf("%w: %w", ErrMissing, err) }
 
-// Rows returns the table: calls first, then instances, computes, engines, and
-// what interruption costs.
+// Rows returns the table: calls first, then instances, computes, engines, what models
+// take to load and in memory, and what interruption costs.
 func Rows() []Row {
 	var rows []Row
-	for _, group := range [][]Row{callRows(), instanceRows(), computeRows(), engineRows(), fuelRows()} {
+	for _, group := range [][]Row{callRows(), instanceRows(), computeRows(), engineRows(), loadRows(), memoryRows(), fuelRows()} {
 		rows = append(rows, group...)
 	}
 	return rows
@@ -57,7 +57,12 @@ func Rows() []Row {
 type Env struct {
 	closers []func() error
 	dir     string
+	child   string
+	found   [2]int64 // bytes of ours and of the floor, of a row that is no times
 }
+
+// Found says how many bytes ours and the floor take.
+func (e *Env) Found(ours, floor int64) { e.found = [2]int64{ours, floor} }
 
 // Defer has f called when the row has been measured, newest first.
 func (e *Env) Defer(f func() error) { e.closers = append(e.closers, f) }
@@ -94,15 +99,21 @@ type Options struct {
 	// Time is how long one turn lasts, about; 0 means 10 ms:
 	// short turns find the moments in which a busy machine is quiet.
 	Time time.Duration
+	// Child is a program that calls [MemoryWorker] when its first argument is
+	// [MemoryCommand]; rows that measure a process of their own are left out without one.
+	Child string
 }
 
 // Result is what a row's measurement found.
 type Result struct {
 	Name string `json:"name"`
 	// Ours and Floor are the best times of one operation, in nanoseconds.
-	Ours  float64 `json:"ours_ns"`
-	Floor float64 `json:"floor_ns"`
-	// Ratio is Ours / Floor.
+	Ours  float64 `json:"ours_ns,omitempty"`
+	Floor float64 `json:"floor_ns,omitempty"`
+	// OursBytes and FloorBytes are there in their place for a row that is no times.
+	OursBytes  int64 `json:"ours_bytes,omitempty"`
+	FloorBytes int64 `json:"floor_bytes,omitempty"`
+	// Ratio is ours by the floor.
 	Ratio float64 `json:"ratio"`
 	// Allocs is how many allocations one operation of ours takes in Go's heap.
 	Allocs float64 `json:"allocs"`
@@ -120,7 +131,7 @@ func Measure(ctx context.Context, row Row, o Options) (res Result, err error) {
 		o.Time = 10 * time.Millisecond
 	}
 	res.Name = row.Name
-	e := &Env{}
+	e := &Env{child: o.Child}
 	defer func() { err = errors.Join(err, e.Close()) }()
 	ours, floor, err := row.Open(ctx, e)
 	if errors.Is(err, ErrMissing) {
@@ -129,6 +140,10 @@ func Measure(ctx context.Context, row Row, o Options) (res Result, err error) {
 	}
 	if err != nil {
 		return res, err
+	}
+	if ours == nil && floor == nil {
+		res.OursBytes, res.FloorBytes, res.Ratio = e.found[0], e.found[1], float64(e.found[0])/float64(e.found[1])
+		return res, nil
 	}
 	sides := [2]*turns{{side: ours, best: math.Inf(1)}, {side: floor, best: math.Inf(1)}}
 	for _, s := range sides {

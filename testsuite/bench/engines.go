@@ -21,6 +21,8 @@ type engineCase struct {
 	// model returns the model and what goes in; an error that is [ErrMissing]
 	// leaves the row out.
 	model func() ([]byte, []backends.NamedTensor, error)
+	// layer is set for what is no network: only its time is measured.
+	layer bool
 }
 
 // engineCases is where a benchmark of an engine is added: a line here is a row
@@ -30,15 +32,15 @@ func engineCases() []engineCase {
 		{"matmul512", "a matrix product, 512 x 512 x 512", func() ([]byte, []backends.NamedTensor, error) {
 			in, err := ramp("in", 512, 512)
 			return onnxtest.MatMuls(512, 1), in, err
-		}},
+		}, true},
 		{"conv3x3", "a convolution, 64 channels of 56 x 56, 64 kernels of 3 x 3", func() ([]byte, []backends.NamedTensor, error) {
 			in, err := ramp("in", 1, 64, 56, 56)
 			return conv3x3(64, 56), in, err
-		}},
-		{"silero-vad-v5", "a real model, of the pinned ones: voice activity", func() ([]byte, []backends.NamedTensor, error) { return pinned("silero-vad-v5") }},
-		{"blazeface-front", "a real model, of the pinned ones: faces", func() ([]byte, []backends.NamedTensor, error) { return pinned("blazeface-front") }},
-		{"ppocr-det", "a real model, of the pinned ones: where text is", func() ([]byte, []backends.NamedTensor, error) { return pinned("ppocr-det") }},
-		{"ppocr-rec", "a real model, of the pinned ones: what text says", func() ([]byte, []backends.NamedTensor, error) { return pinned("ppocr-rec") }},
+		}, true},
+		{"silero-vad-v5", "a real model, of the pinned ones: voice activity", func() ([]byte, []backends.NamedTensor, error) { return pinned("silero-vad-v5") }, false},
+		{"blazeface-front", "a real model, of the pinned ones: faces", func() ([]byte, []backends.NamedTensor, error) { return pinned("blazeface-front") }, false},
+		{"ppocr-det", "a real model, of the pinned ones: where text is", func() ([]byte, []backends.NamedTensor, error) { return pinned("ppocr-det") }, false},
+		{"ppocr-rec", "a real model, of the pinned ones: what text says", func() ([]byte, []backends.NamedTensor, error) { return pinned("ppocr-rec") }, false},
 	}...)
 }
 

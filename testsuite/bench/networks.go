@@ -150,11 +150,11 @@ func networkCases() []engineCase {
 			}
 			b, err := ramp("b", 4)
 			return onnxtest.Add(4), append(a, b...), err
-		}},
-		{"squeezenet", "SqueezeNet 1.1 with seeded weights, one picture", seeded(walk.SqueezeNet)},
-		{"mobilenetv2", "MobileNetV2 with seeded weights, one picture", seeded(walk.MobileNetV2)},
-		{"resnet50", "ResNet-50 with constant weights, one picture", light("resnet50", "gpu_0/data_0")},
-		{"densenet121", "DenseNet-121 with constant weights, one picture", light("densenet121", "data_0")},
-		{"encoder", "a transformer encoder: 6 layers, 384 wide, 12 heads, 128 tokens", encoder},
+		}, true},
+		{"squeezenet", "SqueezeNet 1.1 with seeded weights, one picture", seeded(walk.SqueezeNet), false},
+		{"mobilenetv2", "MobileNetV2 with seeded weights, one picture", seeded(walk.MobileNetV2), false},
+		{"resnet50", "ResNet-50 with constant weights, one picture", light("resnet50", "gpu_0/data_0"), false},
+		{"densenet121", "DenseNet-121 with constant weights, one picture", light("densenet121", "data_0"), false},
+		{"encoder", "a transformer encoder: 6 layers, 384 wide, 12 heads, 128 tokens", encoder, false},
 	}
 }

@@ -224,6 +224,13 @@ func (w *Weights) Count(bytes int64) {
 	w.size += bytes
 }
 
+// Bytes is how many bytes are counted for the store.
+func (w *Weights) Bytes() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.size
+}
+
 // Release gives back what was counted. The store is not used after it.
 func (w *Weights) Release() {
 	w.mu.Lock()

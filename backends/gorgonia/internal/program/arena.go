@@ -85,7 +85,9 @@ func (s *stage) layOut() error {
 	}
 	s.plan.lower = peak(order, len(s.steps))
 	s.plan.size = place(order)
-	s.join(order, func(v *value) *block { return blocks[root(v)] })
+	if s.graph.opts.runs(passJoin) && !s.graph.opts.Tape {
+		s.graph.changes.add(passJoin, s.join(order, func(v *value) *block { return blocks[root(v)] }))
+	}
 	for _, b := range order {
 		s.plan.place[b.of] = b.from()
 	}
@@ -97,9 +99,8 @@ func (s *stage) layOut() error {
 
 // join has values made where operators that put them one behind the other want them,
 // unless that takes much more memory: a value that waits long for its neighbours keeps
-// their place, too.
-func (s *stage) join(order []*block, of func(*value) *block) {
-	joined := false
+// their place, too. It returns how many values are.
+func (s *stage) join(order []*block, of func(*value) *block) (joined int) {
 	for i, st := range s.steps {
 		if st.plan.Parts == nil || of(st.out[0]) == nil {
 			continue
@@ -108,12 +109,12 @@ func (s *stage) join(order []*block, of func(*value) *block) {
 			if b := of(st.in[k]); b != nil && b.joins(of(st.out[0]), i) {
 				b.within, b.at = of(st.out[0]), at
 				b.within.start, b.within.end = min(b.within.start, b.start), max(b.within.end, b.end)
-				joined = true
+				joined++
 			}
 		}
 	}
-	if !joined {
-		return
+	if joined == 0 {
+		return 0
 	}
 	var apart []*block
 	for _, b := range order {
@@ -128,7 +129,7 @@ func (s *stage) join(order []*block, of func(*value) *block) {
 	}
 	if size := place(apart); size <= s.plan.size+s.plan.size/joinShare {
 		s.plan.size = size
-		return
+		return joined
 	}
 	for k, b := range apart {
 		b.offset = before[k]
@@ -136,6 +137,7 @@ func (s *stage) join(order []*block, of func(*value) *block) {
 	for _, b := range order {
 		b.within = nil
 	}
+	return 0
 }
 
 // joinShare is by what part an arena may grow for values that are made in their place.

@@ -674,8 +674,8 @@ func (c *compiler) finish(deferred []item) (*stage, error) {
 		return nil, err
 	}
 	s.prune(last)
-	if !c.graph.opts.Plain && !c.graph.opts.Tape {
-		s.fuseElements()
+	if c.graph.opts.runs(passElements) && !c.graph.opts.Tape {
+		c.graph.changes.add(passElements, s.fuseElements())
 	}
 	return s, s.layOut()
 }

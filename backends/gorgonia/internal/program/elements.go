@@ -16,8 +16,9 @@ const (
 )
 
 // fuseElements makes one step of element-wise operators that follow each other, when
-// nothing else reads what is between them: it goes through memory once.
-func (s *stage) fuseElements() {
+// nothing else reads what is between them: it goes through memory once. It returns how
+// many steps are gone.
+func (s *stage) fuseElements() int {
 	uses, maker := s.uses(), map[*value]int{}
 	gone := make([]bool, len(s.steps))
 	for i, st := range s.steps {
@@ -48,7 +49,9 @@ func (s *stage) fuseElements() {
 			kept = append(kept, st)
 		}
 	}
+	all := len(s.steps)
 	s.steps = kept
+	return all - len(kept)
 }
 
 // uses counts who reads each value: steps, what follows them, and whoever asked for it.

@@ -35,7 +35,27 @@ type Options struct {
 	Tape bool
 	// Plain leaves the passes out: nodes are computed as the model has them.
 	Plain bool
+	// Without are single passes to leave out, of [Passes].
+	Without map[string]bool
 }
+
+// Passes that need shapes, and are made when a stage is compiled.
+const (
+	passElements = "element-wise operators in one pass"
+	passJoin     = "concatenation in place"
+)
+
+// Passes are the names of all that rewrites a graph, in order.
+func Passes() []string {
+	var names []string
+	for _, p := range passes.All() {
+		names = append(names, p.Name)
+	}
+	return append(names, passElements, passJoin)
+}
+
+// runs says whether a pass is to be run.
+func (o *Options) runs(pass string) bool { return !o.Plain && !o.Without[pass] }
 
 // MaxNodes bounds the nodes of a graph once functions are put in place.
 const MaxNodes = 1 << 17
@@ -46,6 +66,7 @@ type Graph struct {
 	opts    Options
 	budget  *op.Budget
 	weights *op.Weights
+	changes *changes
 
 	// Inputs are what a computation must be given; Optional have a default.
 	Inputs, Optional []*onnx.ValueInfo
@@ -93,6 +114,7 @@ func (n *node) label() string {
 type preparer struct {
 	model        *onnx.Model
 	opts         Options
+	changes      changes
 	nodes, calls int
 	run          *op.Run
 	budget       int // bytes that constants may still take
@@ -190,7 +212,7 @@ func (p *preparer) foldPlan(plan *op.Plan, n *onnx.Node, in []*tensor.Tensor, we
 
 // graph readies one graph. outer are the names that graphs around it define.
 func (p *preparer) graph(g *onnx.Graph, outer map[string]bool, weights *op.Weights, opsets map[string]int) (*Graph, error) {
-	r := &Graph{opts: p.opts, budget: p.run.Budget(), weights: weights, Outputs: g.Outputs, consts: map[string]*tensor.Tensor{}}
+	r := &Graph{opts: p.opts, budget: p.run.Budget(), weights: weights, changes: &p.changes, Outputs: g.Outputs, consts: map[string]*tensor.Tensor{}}
 	for _, name := range g.Order {
 		t := g.Initializers[name].Tensor
 		if t == nil {
@@ -244,7 +266,10 @@ func (g *Graph) optimize(p *preparer, nodes []*onnx.Node, opsets map[string]int)
 		g.consts[name] = t
 		g.weights.Own(t)
 	}
-	passes.Run(w, passes.All())
+	list := slices.DeleteFunc(passes.All(), func(pass passes.Pass) bool { return !p.opts.runs(pass.Name) })
+	for name, n := range passes.Run(w, list) {
+		p.changes.add(name, n)
+	}
 	g.dropUnused(w)
 	return w.Nodes
 }
