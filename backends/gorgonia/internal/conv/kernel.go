@@ -7,6 +7,17 @@ import "unsafe"
 // added to row r; the rows go to c, ldc elements apart.
 type tileFunc func(k int, offsets *int32, a, b, c *float32, ldc int)
 
+// tileToFunc is a tileFunc that writes to the output: bias and more are added to the
+// sums, and they are kept between limits. end is the address of a tileEnd.
+type tileToFunc func(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+
+// tileEnd is what follows the sums of a tile; the assembly knows its layout.
+type tileEnd struct {
+	bias      *float32 // one for each row
+	res       *float32 // is added, by the strides of the output; nil for nothing
+	low, high float32
+}
+
 // kernel is the set of functions for one instruction set.
 type kernel struct {
 	name  string
@@ -14,6 +25,8 @@ type kernel struct {
 	lanes int // of a vector
 	// tiles are the functions by vectors of columns and rows, each less one.
 	tiles [][]tileFunc
+	// tilesTo are the same that write to the output; plain Go has none.
+	tilesTo [][]tileToFunc
 	// across are functions whose vectors, as many as a tile has, are of weights: b has
 	// a column for each row of c, and a the weights of so many channels for each step.
 	// They are by columns, less one; plain Go has none.

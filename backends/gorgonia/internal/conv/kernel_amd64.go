@@ -8,85 +8,169 @@ package conv
 func tile1x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 
 //go:noescape
+func to1x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+
+//go:noescape
 func tile2x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func to2x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
 
 //go:noescape
 func tile3x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 
 //go:noescape
+func to3x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+
+//go:noescape
 func tile4x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func to4x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
 
 //go:noescape
 func tile5x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 
 //go:noescape
+func to5x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+
+//go:noescape
 func tile6x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func to6x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
 
 //go:noescape
 func tile7x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 
 //go:noescape
+func to7x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+
+//go:noescape
 func tile8x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func to8x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
 
 //go:noescape
 func tile9x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 
 //go:noescape
+func to9x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+
+//go:noescape
 func tile10x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func to10x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
 
 //go:noescape
 func tile11x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 
 //go:noescape
+func to11x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+
+//go:noescape
 func tile12x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func to12x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
 
 //go:noescape
 func tile13x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 
 //go:noescape
+func to13x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+
+//go:noescape
 func tile14x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func to14x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
 
 //go:noescape
 func tile1x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 
 //go:noescape
+func to1x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+
+//go:noescape
 func tile2x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func to2x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
 
 //go:noescape
 func tile3x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 
 //go:noescape
+func to3x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+
+//go:noescape
 func tile4x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func to4x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
 
 //go:noescape
 func tile5x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 
 //go:noescape
+func to5x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+
+//go:noescape
 func tile6x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func to6x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
 
 //go:noescape
 func tile7x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 
 //go:noescape
+func to7x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+
+//go:noescape
 func tile8x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func to8x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
 
 //go:noescape
 func tile9x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 
 //go:noescape
+func to9x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+
+//go:noescape
 func tile10x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func to10x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
 
 //go:noescape
 func tile11x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 
 //go:noescape
+func to11x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+
+//go:noescape
 func tile12x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func to12x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
 
 //go:noescape
 func tile13x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 
 //go:noescape
+func to13x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+
+//go:noescape
 func tile14x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func to14x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
 
 //go:noescape
 func tile1x8AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
@@ -146,37 +230,73 @@ func copyRowsAVX512(dst *float32, src *float32, n int, rows int, dstStride int, 
 func tile1x1AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 
 //go:noescape
+func to1x1AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+
+//go:noescape
 func tile2x1AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func to2x1AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
 
 //go:noescape
 func tile3x1AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 
 //go:noescape
+func to3x1AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+
+//go:noescape
 func tile4x1AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func to4x1AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
 
 //go:noescape
 func tile5x1AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 
 //go:noescape
+func to5x1AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+
+//go:noescape
 func tile6x1AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func to6x1AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
 
 //go:noescape
 func tile1x2AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 
 //go:noescape
+func to1x2AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+
+//go:noescape
 func tile2x2AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func to2x2AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
 
 //go:noescape
 func tile3x2AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 
 //go:noescape
+func to3x2AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+
+//go:noescape
 func tile4x2AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func to4x2AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
 
 //go:noescape
 func tile5x2AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 
 //go:noescape
+func to5x2AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+
+//go:noescape
 func tile6x2AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
+
+//go:noescape
+func to6x2AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
 
 //go:noescape
 func tile1x8AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)

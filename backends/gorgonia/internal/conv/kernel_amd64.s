@@ -28,6 +28,43 @@ step:
 	VZEROUPPER
 	RET
 
+// func to1x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, AVX512F
+TEXT ·to1x1AVX512(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Z0
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VBROADCASTSS (DX), Z1
+	VFMADD231PS  (BX)(SI*1), Z1, Z0
+	ADDQ         $0x00000004, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), CX
+	MOVQ         8(CX), DX
+	TESTQ        DX, DX
+	JE           limits
+	VADDPS       (DX), Z0, Z0
+
+limits:
+	VBROADCASTSS 16(CX), Z1
+	VBROADCASTSS 20(CX), Z2
+	VMAXPS       Z0, Z1, Z0
+	VMINPS       Z0, Z2, Z0
+	VMOVUPS      Z0, (AX)
+	VZEROUPPER
+	RET
+
 // func tile2x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 // Requires: AVX, AVX512F
 TEXT ·tile2x1AVX512(SB), NOSPLIT, $0-48
@@ -52,6 +89,53 @@ step:
 	MOVQ         c+32(FP), AX
 	MOVQ         ldc+40(FP), CX
 	SHLQ         $0x02, CX
+	VMOVUPS      Z0, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z1, (AX)
+	VZEROUPPER
+	RET
+
+// func to2x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, AVX512F
+TEXT ·to2x1AVX512(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Z0
+	VBROADCASTSS 4(SI), Z1
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Z2
+	VBROADCASTSS (DX), Z3
+	VFMADD231PS  Z2, Z3, Z0
+	VBROADCASTSS 4(DX), Z3
+	VFMADD231PS  Z2, Z3, Z1
+	ADDQ         $0x00000008, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+
+limits:
+	VBROADCASTSS 16(DX), Z2
+	VBROADCASTSS 20(DX), Z3
+	VMAXPS       Z0, Z2, Z0
+	VMINPS       Z0, Z3, Z0
+	VMAXPS       Z1, Z2, Z1
+	VMINPS       Z1, Z3, Z1
 	VMOVUPS      Z0, (AX)
 	ADDQ         CX, AX
 	VMOVUPS      Z1, (AX)
@@ -85,6 +169,62 @@ step:
 	MOVQ         c+32(FP), AX
 	MOVQ         ldc+40(FP), CX
 	SHLQ         $0x02, CX
+	VMOVUPS      Z0, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z1, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z2, (AX)
+	VZEROUPPER
+	RET
+
+// func to3x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, AVX512F
+TEXT ·to3x1AVX512(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Z0
+	VBROADCASTSS 4(SI), Z1
+	VBROADCASTSS 8(SI), Z2
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Z3
+	VBROADCASTSS (DX), Z4
+	VFMADD231PS  Z3, Z4, Z0
+	VBROADCASTSS 4(DX), Z4
+	VFMADD231PS  Z3, Z4, Z1
+	VBROADCASTSS 8(DX), Z4
+	VFMADD231PS  Z3, Z4, Z2
+	ADDQ         $0x0000000c, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+
+limits:
+	VBROADCASTSS 16(DX), Z3
+	VBROADCASTSS 20(DX), Z4
+	VMAXPS       Z0, Z3, Z0
+	VMINPS       Z0, Z4, Z0
+	VMAXPS       Z1, Z3, Z1
+	VMINPS       Z1, Z4, Z1
+	VMAXPS       Z2, Z3, Z2
+	VMINPS       Z2, Z4, Z2
 	VMOVUPS      Z0, (AX)
 	ADDQ         CX, AX
 	VMOVUPS      Z1, (AX)
@@ -133,6 +273,71 @@ step:
 	VZEROUPPER
 	RET
 
+// func to4x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, AVX512F
+TEXT ·to4x1AVX512(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Z0
+	VBROADCASTSS 4(SI), Z1
+	VBROADCASTSS 8(SI), Z2
+	VBROADCASTSS 12(SI), Z3
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Z4
+	VBROADCASTSS (DX), Z5
+	VFMADD231PS  Z4, Z5, Z0
+	VBROADCASTSS 4(DX), Z5
+	VFMADD231PS  Z4, Z5, Z1
+	VBROADCASTSS 8(DX), Z5
+	VFMADD231PS  Z4, Z5, Z2
+	VBROADCASTSS 12(DX), Z5
+	VFMADD231PS  Z4, Z5, Z3
+	ADDQ         $0x00000010, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+
+limits:
+	VBROADCASTSS 16(DX), Z4
+	VBROADCASTSS 20(DX), Z5
+	VMAXPS       Z0, Z4, Z0
+	VMINPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z4, Z1
+	VMINPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z4, Z2
+	VMINPS       Z2, Z5, Z2
+	VMAXPS       Z3, Z4, Z3
+	VMINPS       Z3, Z5, Z3
+	VMOVUPS      Z0, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z1, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z2, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z3, (AX)
+	VZEROUPPER
+	RET
+
 // func tile5x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 // Requires: AVX, AVX512F
 TEXT ·tile5x1AVX512(SB), NOSPLIT, $0-48
@@ -166,6 +371,80 @@ step:
 	MOVQ         c+32(FP), AX
 	MOVQ         ldc+40(FP), CX
 	SHLQ         $0x02, CX
+	VMOVUPS      Z0, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z1, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z2, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z3, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z4, (AX)
+	VZEROUPPER
+	RET
+
+// func to5x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, AVX512F
+TEXT ·to5x1AVX512(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Z0
+	VBROADCASTSS 4(SI), Z1
+	VBROADCASTSS 8(SI), Z2
+	VBROADCASTSS 12(SI), Z3
+	VBROADCASTSS 16(SI), Z4
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Z5
+	VBROADCASTSS (DX), Z6
+	VFMADD231PS  Z5, Z6, Z0
+	VBROADCASTSS 4(DX), Z6
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS 8(DX), Z6
+	VFMADD231PS  Z5, Z6, Z2
+	VBROADCASTSS 12(DX), Z6
+	VFMADD231PS  Z5, Z6, Z3
+	VBROADCASTSS 16(DX), Z6
+	VFMADD231PS  Z5, Z6, Z4
+	ADDQ         $0x00000014, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+
+limits:
+	VBROADCASTSS 16(DX), Z5
+	VBROADCASTSS 20(DX), Z6
+	VMAXPS       Z0, Z5, Z0
+	VMINPS       Z0, Z6, Z0
+	VMAXPS       Z1, Z5, Z1
+	VMINPS       Z1, Z6, Z1
+	VMAXPS       Z2, Z5, Z2
+	VMINPS       Z2, Z6, Z2
+	VMAXPS       Z3, Z5, Z3
+	VMINPS       Z3, Z6, Z3
+	VMAXPS       Z4, Z5, Z4
+	VMINPS       Z4, Z6, Z4
 	VMOVUPS      Z0, (AX)
 	ADDQ         CX, AX
 	VMOVUPS      Z1, (AX)
@@ -228,6 +507,89 @@ step:
 	VZEROUPPER
 	RET
 
+// func to6x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, AVX512F
+TEXT ·to6x1AVX512(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Z0
+	VBROADCASTSS 4(SI), Z1
+	VBROADCASTSS 8(SI), Z2
+	VBROADCASTSS 12(SI), Z3
+	VBROADCASTSS 16(SI), Z4
+	VBROADCASTSS 20(SI), Z5
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Z6
+	VBROADCASTSS (DX), Z7
+	VFMADD231PS  Z6, Z7, Z0
+	VBROADCASTSS 4(DX), Z7
+	VFMADD231PS  Z6, Z7, Z1
+	VBROADCASTSS 8(DX), Z7
+	VFMADD231PS  Z6, Z7, Z2
+	VBROADCASTSS 12(DX), Z7
+	VFMADD231PS  Z6, Z7, Z3
+	VBROADCASTSS 16(DX), Z7
+	VFMADD231PS  Z6, Z7, Z4
+	VBROADCASTSS 20(DX), Z7
+	VFMADD231PS  Z6, Z7, Z5
+	ADDQ         $0x00000018, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	ADDQ         CX, BX
+	VADDPS       (BX), Z5, Z5
+
+limits:
+	VBROADCASTSS 16(DX), Z6
+	VBROADCASTSS 20(DX), Z7
+	VMAXPS       Z0, Z6, Z0
+	VMINPS       Z0, Z7, Z0
+	VMAXPS       Z1, Z6, Z1
+	VMINPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z6, Z2
+	VMINPS       Z2, Z7, Z2
+	VMAXPS       Z3, Z6, Z3
+	VMINPS       Z3, Z7, Z3
+	VMAXPS       Z4, Z6, Z4
+	VMINPS       Z4, Z7, Z4
+	VMAXPS       Z5, Z6, Z5
+	VMINPS       Z5, Z7, Z5
+	VMOVUPS      Z0, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z1, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z2, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z3, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z4, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z5, (AX)
+	VZEROUPPER
+	RET
+
 // func tile7x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 // Requires: AVX, AVX512F
 TEXT ·tile7x1AVX512(SB), NOSPLIT, $0-48
@@ -267,6 +629,98 @@ step:
 	MOVQ         c+32(FP), AX
 	MOVQ         ldc+40(FP), CX
 	SHLQ         $0x02, CX
+	VMOVUPS      Z0, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z1, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z2, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z3, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z4, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z5, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z6, (AX)
+	VZEROUPPER
+	RET
+
+// func to7x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, AVX512F
+TEXT ·to7x1AVX512(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Z0
+	VBROADCASTSS 4(SI), Z1
+	VBROADCASTSS 8(SI), Z2
+	VBROADCASTSS 12(SI), Z3
+	VBROADCASTSS 16(SI), Z4
+	VBROADCASTSS 20(SI), Z5
+	VBROADCASTSS 24(SI), Z6
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Z7
+	VBROADCASTSS (DX), Z8
+	VFMADD231PS  Z7, Z8, Z0
+	VBROADCASTSS 4(DX), Z8
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS 8(DX), Z8
+	VFMADD231PS  Z7, Z8, Z2
+	VBROADCASTSS 12(DX), Z8
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS 16(DX), Z8
+	VFMADD231PS  Z7, Z8, Z4
+	VBROADCASTSS 20(DX), Z8
+	VFMADD231PS  Z7, Z8, Z5
+	VBROADCASTSS 24(DX), Z8
+	VFMADD231PS  Z7, Z8, Z6
+	ADDQ         $0x0000001c, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	ADDQ         CX, BX
+	VADDPS       (BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+
+limits:
+	VBROADCASTSS 16(DX), Z7
+	VBROADCASTSS 20(DX), Z8
+	VMAXPS       Z0, Z7, Z0
+	VMINPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z7, Z1
+	VMINPS       Z1, Z8, Z1
+	VMAXPS       Z2, Z7, Z2
+	VMINPS       Z2, Z8, Z2
+	VMAXPS       Z3, Z7, Z3
+	VMINPS       Z3, Z8, Z3
+	VMAXPS       Z4, Z7, Z4
+	VMINPS       Z4, Z8, Z4
+	VMAXPS       Z5, Z7, Z5
+	VMINPS       Z5, Z8, Z5
+	VMAXPS       Z6, Z7, Z6
+	VMINPS       Z6, Z8, Z6
 	VMOVUPS      Z0, (AX)
 	ADDQ         CX, AX
 	VMOVUPS      Z1, (AX)
@@ -343,6 +797,107 @@ step:
 	VZEROUPPER
 	RET
 
+// func to8x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, AVX512F
+TEXT ·to8x1AVX512(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Z0
+	VBROADCASTSS 4(SI), Z1
+	VBROADCASTSS 8(SI), Z2
+	VBROADCASTSS 12(SI), Z3
+	VBROADCASTSS 16(SI), Z4
+	VBROADCASTSS 20(SI), Z5
+	VBROADCASTSS 24(SI), Z6
+	VBROADCASTSS 28(SI), Z7
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Z8
+	VBROADCASTSS (DX), Z9
+	VFMADD231PS  Z8, Z9, Z0
+	VBROADCASTSS 4(DX), Z9
+	VFMADD231PS  Z8, Z9, Z1
+	VBROADCASTSS 8(DX), Z9
+	VFMADD231PS  Z8, Z9, Z2
+	VBROADCASTSS 12(DX), Z9
+	VFMADD231PS  Z8, Z9, Z3
+	VBROADCASTSS 16(DX), Z9
+	VFMADD231PS  Z8, Z9, Z4
+	VBROADCASTSS 20(DX), Z9
+	VFMADD231PS  Z8, Z9, Z5
+	VBROADCASTSS 24(DX), Z9
+	VFMADD231PS  Z8, Z9, Z6
+	VBROADCASTSS 28(DX), Z9
+	VFMADD231PS  Z8, Z9, Z7
+	ADDQ         $0x00000020, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	ADDQ         CX, BX
+	VADDPS       (BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	ADDQ         CX, BX
+	VADDPS       (BX), Z7, Z7
+
+limits:
+	VBROADCASTSS 16(DX), Z8
+	VBROADCASTSS 20(DX), Z9
+	VMAXPS       Z0, Z8, Z0
+	VMINPS       Z0, Z9, Z0
+	VMAXPS       Z1, Z8, Z1
+	VMINPS       Z1, Z9, Z1
+	VMAXPS       Z2, Z8, Z2
+	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z3, Z8, Z3
+	VMINPS       Z3, Z9, Z3
+	VMAXPS       Z4, Z8, Z4
+	VMINPS       Z4, Z9, Z4
+	VMAXPS       Z5, Z8, Z5
+	VMINPS       Z5, Z9, Z5
+	VMAXPS       Z6, Z8, Z6
+	VMINPS       Z6, Z9, Z6
+	VMAXPS       Z7, Z8, Z7
+	VMINPS       Z7, Z9, Z7
+	VMOVUPS      Z0, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z1, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z2, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z3, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z4, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z5, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z6, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z7, (AX)
+	VZEROUPPER
+	RET
+
 // func tile9x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 // Requires: AVX, AVX512F
 TEXT ·tile9x1AVX512(SB), NOSPLIT, $0-48
@@ -388,6 +943,116 @@ step:
 	MOVQ         c+32(FP), AX
 	MOVQ         ldc+40(FP), CX
 	SHLQ         $0x02, CX
+	VMOVUPS      Z0, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z1, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z2, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z3, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z4, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z5, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z6, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z7, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z8, (AX)
+	VZEROUPPER
+	RET
+
+// func to9x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, AVX512F
+TEXT ·to9x1AVX512(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Z0
+	VBROADCASTSS 4(SI), Z1
+	VBROADCASTSS 8(SI), Z2
+	VBROADCASTSS 12(SI), Z3
+	VBROADCASTSS 16(SI), Z4
+	VBROADCASTSS 20(SI), Z5
+	VBROADCASTSS 24(SI), Z6
+	VBROADCASTSS 28(SI), Z7
+	VBROADCASTSS 32(SI), Z8
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Z9
+	VBROADCASTSS (DX), Z10
+	VFMADD231PS  Z9, Z10, Z0
+	VBROADCASTSS 4(DX), Z10
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 8(DX), Z10
+	VFMADD231PS  Z9, Z10, Z2
+	VBROADCASTSS 12(DX), Z10
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS 16(DX), Z10
+	VFMADD231PS  Z9, Z10, Z4
+	VBROADCASTSS 20(DX), Z10
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS 24(DX), Z10
+	VFMADD231PS  Z9, Z10, Z6
+	VBROADCASTSS 28(DX), Z10
+	VFMADD231PS  Z9, Z10, Z7
+	VBROADCASTSS 32(DX), Z10
+	VFMADD231PS  Z9, Z10, Z8
+	ADDQ         $0x00000024, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	ADDQ         CX, BX
+	VADDPS       (BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	ADDQ         CX, BX
+	VADDPS       (BX), Z7, Z7
+	ADDQ         CX, BX
+	VADDPS       (BX), Z8, Z8
+
+limits:
+	VBROADCASTSS 16(DX), Z9
+	VBROADCASTSS 20(DX), Z10
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z10, Z1
+	VMAXPS       Z2, Z9, Z2
+	VMINPS       Z2, Z10, Z2
+	VMAXPS       Z3, Z9, Z3
+	VMINPS       Z3, Z10, Z3
+	VMAXPS       Z4, Z9, Z4
+	VMINPS       Z4, Z10, Z4
+	VMAXPS       Z5, Z9, Z5
+	VMINPS       Z5, Z10, Z5
+	VMAXPS       Z6, Z9, Z6
+	VMINPS       Z6, Z10, Z6
+	VMAXPS       Z7, Z9, Z7
+	VMINPS       Z7, Z10, Z7
+	VMAXPS       Z8, Z9, Z8
+	VMINPS       Z8, Z10, Z8
 	VMOVUPS      Z0, (AX)
 	ADDQ         CX, AX
 	VMOVUPS      Z1, (AX)
@@ -478,6 +1143,125 @@ step:
 	VZEROUPPER
 	RET
 
+// func to10x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, AVX512F
+TEXT ·to10x1AVX512(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Z0
+	VBROADCASTSS 4(SI), Z1
+	VBROADCASTSS 8(SI), Z2
+	VBROADCASTSS 12(SI), Z3
+	VBROADCASTSS 16(SI), Z4
+	VBROADCASTSS 20(SI), Z5
+	VBROADCASTSS 24(SI), Z6
+	VBROADCASTSS 28(SI), Z7
+	VBROADCASTSS 32(SI), Z8
+	VBROADCASTSS 36(SI), Z9
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Z10
+	VBROADCASTSS (DX), Z11
+	VFMADD231PS  Z10, Z11, Z0
+	VBROADCASTSS 4(DX), Z11
+	VFMADD231PS  Z10, Z11, Z1
+	VBROADCASTSS 8(DX), Z11
+	VFMADD231PS  Z10, Z11, Z2
+	VBROADCASTSS 12(DX), Z11
+	VFMADD231PS  Z10, Z11, Z3
+	VBROADCASTSS 16(DX), Z11
+	VFMADD231PS  Z10, Z11, Z4
+	VBROADCASTSS 20(DX), Z11
+	VFMADD231PS  Z10, Z11, Z5
+	VBROADCASTSS 24(DX), Z11
+	VFMADD231PS  Z10, Z11, Z6
+	VBROADCASTSS 28(DX), Z11
+	VFMADD231PS  Z10, Z11, Z7
+	VBROADCASTSS 32(DX), Z11
+	VFMADD231PS  Z10, Z11, Z8
+	VBROADCASTSS 36(DX), Z11
+	VFMADD231PS  Z10, Z11, Z9
+	ADDQ         $0x00000028, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	ADDQ         CX, BX
+	VADDPS       (BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	ADDQ         CX, BX
+	VADDPS       (BX), Z7, Z7
+	ADDQ         CX, BX
+	VADDPS       (BX), Z8, Z8
+	ADDQ         CX, BX
+	VADDPS       (BX), Z9, Z9
+
+limits:
+	VBROADCASTSS 16(DX), Z10
+	VBROADCASTSS 20(DX), Z11
+	VMAXPS       Z0, Z10, Z0
+	VMINPS       Z0, Z11, Z0
+	VMAXPS       Z1, Z10, Z1
+	VMINPS       Z1, Z11, Z1
+	VMAXPS       Z2, Z10, Z2
+	VMINPS       Z2, Z11, Z2
+	VMAXPS       Z3, Z10, Z3
+	VMINPS       Z3, Z11, Z3
+	VMAXPS       Z4, Z10, Z4
+	VMINPS       Z4, Z11, Z4
+	VMAXPS       Z5, Z10, Z5
+	VMINPS       Z5, Z11, Z5
+	VMAXPS       Z6, Z10, Z6
+	VMINPS       Z6, Z11, Z6
+	VMAXPS       Z7, Z10, Z7
+	VMINPS       Z7, Z11, Z7
+	VMAXPS       Z8, Z10, Z8
+	VMINPS       Z8, Z11, Z8
+	VMAXPS       Z9, Z10, Z9
+	VMINPS       Z9, Z11, Z9
+	VMOVUPS      Z0, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z1, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z2, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z3, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z4, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z5, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z6, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z7, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z8, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z9, (AX)
+	VZEROUPPER
+	RET
+
 // func tile11x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 // Requires: AVX, AVX512F
 TEXT ·tile11x1AVX512(SB), NOSPLIT, $0-48
@@ -529,6 +1313,134 @@ step:
 	MOVQ         c+32(FP), AX
 	MOVQ         ldc+40(FP), CX
 	SHLQ         $0x02, CX
+	VMOVUPS      Z0, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z1, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z2, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z3, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z4, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z5, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z6, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z7, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z8, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z9, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z10, (AX)
+	VZEROUPPER
+	RET
+
+// func to11x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, AVX512F
+TEXT ·to11x1AVX512(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Z0
+	VBROADCASTSS 4(SI), Z1
+	VBROADCASTSS 8(SI), Z2
+	VBROADCASTSS 12(SI), Z3
+	VBROADCASTSS 16(SI), Z4
+	VBROADCASTSS 20(SI), Z5
+	VBROADCASTSS 24(SI), Z6
+	VBROADCASTSS 28(SI), Z7
+	VBROADCASTSS 32(SI), Z8
+	VBROADCASTSS 36(SI), Z9
+	VBROADCASTSS 40(SI), Z10
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Z11
+	VBROADCASTSS (DX), Z12
+	VFMADD231PS  Z11, Z12, Z0
+	VBROADCASTSS 4(DX), Z12
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS 8(DX), Z12
+	VFMADD231PS  Z11, Z12, Z2
+	VBROADCASTSS 12(DX), Z12
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 16(DX), Z12
+	VFMADD231PS  Z11, Z12, Z4
+	VBROADCASTSS 20(DX), Z12
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS 24(DX), Z12
+	VFMADD231PS  Z11, Z12, Z6
+	VBROADCASTSS 28(DX), Z12
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS 32(DX), Z12
+	VFMADD231PS  Z11, Z12, Z8
+	VBROADCASTSS 36(DX), Z12
+	VFMADD231PS  Z11, Z12, Z9
+	VBROADCASTSS 40(DX), Z12
+	VFMADD231PS  Z11, Z12, Z10
+	ADDQ         $0x0000002c, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	ADDQ         CX, BX
+	VADDPS       (BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	ADDQ         CX, BX
+	VADDPS       (BX), Z7, Z7
+	ADDQ         CX, BX
+	VADDPS       (BX), Z8, Z8
+	ADDQ         CX, BX
+	VADDPS       (BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+
+limits:
+	VBROADCASTSS 16(DX), Z11
+	VBROADCASTSS 20(DX), Z12
+	VMAXPS       Z0, Z11, Z0
+	VMINPS       Z0, Z12, Z0
+	VMAXPS       Z1, Z11, Z1
+	VMINPS       Z1, Z12, Z1
+	VMAXPS       Z2, Z11, Z2
+	VMINPS       Z2, Z12, Z2
+	VMAXPS       Z3, Z11, Z3
+	VMINPS       Z3, Z12, Z3
+	VMAXPS       Z4, Z11, Z4
+	VMINPS       Z4, Z12, Z4
+	VMAXPS       Z5, Z11, Z5
+	VMINPS       Z5, Z12, Z5
+	VMAXPS       Z6, Z11, Z6
+	VMINPS       Z6, Z12, Z6
+	VMAXPS       Z7, Z11, Z7
+	VMINPS       Z7, Z12, Z7
+	VMAXPS       Z8, Z11, Z8
+	VMINPS       Z8, Z12, Z8
+	VMAXPS       Z9, Z11, Z9
+	VMINPS       Z9, Z12, Z9
+	VMAXPS       Z10, Z11, Z10
+	VMINPS       Z10, Z12, Z10
 	VMOVUPS      Z0, (AX)
 	ADDQ         CX, AX
 	VMOVUPS      Z1, (AX)
@@ -633,6 +1545,143 @@ step:
 	VZEROUPPER
 	RET
 
+// func to12x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, AVX512F
+TEXT ·to12x1AVX512(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Z0
+	VBROADCASTSS 4(SI), Z1
+	VBROADCASTSS 8(SI), Z2
+	VBROADCASTSS 12(SI), Z3
+	VBROADCASTSS 16(SI), Z4
+	VBROADCASTSS 20(SI), Z5
+	VBROADCASTSS 24(SI), Z6
+	VBROADCASTSS 28(SI), Z7
+	VBROADCASTSS 32(SI), Z8
+	VBROADCASTSS 36(SI), Z9
+	VBROADCASTSS 40(SI), Z10
+	VBROADCASTSS 44(SI), Z11
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Z12
+	VBROADCASTSS (DX), Z13
+	VFMADD231PS  Z12, Z13, Z0
+	VBROADCASTSS 4(DX), Z13
+	VFMADD231PS  Z12, Z13, Z1
+	VBROADCASTSS 8(DX), Z13
+	VFMADD231PS  Z12, Z13, Z2
+	VBROADCASTSS 12(DX), Z13
+	VFMADD231PS  Z12, Z13, Z3
+	VBROADCASTSS 16(DX), Z13
+	VFMADD231PS  Z12, Z13, Z4
+	VBROADCASTSS 20(DX), Z13
+	VFMADD231PS  Z12, Z13, Z5
+	VBROADCASTSS 24(DX), Z13
+	VFMADD231PS  Z12, Z13, Z6
+	VBROADCASTSS 28(DX), Z13
+	VFMADD231PS  Z12, Z13, Z7
+	VBROADCASTSS 32(DX), Z13
+	VFMADD231PS  Z12, Z13, Z8
+	VBROADCASTSS 36(DX), Z13
+	VFMADD231PS  Z12, Z13, Z9
+	VBROADCASTSS 40(DX), Z13
+	VFMADD231PS  Z12, Z13, Z10
+	VBROADCASTSS 44(DX), Z13
+	VFMADD231PS  Z12, Z13, Z11
+	ADDQ         $0x00000030, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	ADDQ         CX, BX
+	VADDPS       (BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	ADDQ         CX, BX
+	VADDPS       (BX), Z7, Z7
+	ADDQ         CX, BX
+	VADDPS       (BX), Z8, Z8
+	ADDQ         CX, BX
+	VADDPS       (BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	ADDQ         CX, BX
+	VADDPS       (BX), Z11, Z11
+
+limits:
+	VBROADCASTSS 16(DX), Z12
+	VBROADCASTSS 20(DX), Z13
+	VMAXPS       Z0, Z12, Z0
+	VMINPS       Z0, Z13, Z0
+	VMAXPS       Z1, Z12, Z1
+	VMINPS       Z1, Z13, Z1
+	VMAXPS       Z2, Z12, Z2
+	VMINPS       Z2, Z13, Z2
+	VMAXPS       Z3, Z12, Z3
+	VMINPS       Z3, Z13, Z3
+	VMAXPS       Z4, Z12, Z4
+	VMINPS       Z4, Z13, Z4
+	VMAXPS       Z5, Z12, Z5
+	VMINPS       Z5, Z13, Z5
+	VMAXPS       Z6, Z12, Z6
+	VMINPS       Z6, Z13, Z6
+	VMAXPS       Z7, Z12, Z7
+	VMINPS       Z7, Z13, Z7
+	VMAXPS       Z8, Z12, Z8
+	VMINPS       Z8, Z13, Z8
+	VMAXPS       Z9, Z12, Z9
+	VMINPS       Z9, Z13, Z9
+	VMAXPS       Z10, Z12, Z10
+	VMINPS       Z10, Z13, Z10
+	VMAXPS       Z11, Z12, Z11
+	VMINPS       Z11, Z13, Z11
+	VMOVUPS      Z0, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z1, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z2, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z3, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z4, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z5, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z6, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z7, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z8, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z9, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z10, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z11, (AX)
+	VZEROUPPER
+	RET
+
 // func tile13x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 // Requires: AVX, AVX512F
 TEXT ·tile13x1AVX512(SB), NOSPLIT, $0-48
@@ -690,6 +1739,152 @@ step:
 	MOVQ         c+32(FP), AX
 	MOVQ         ldc+40(FP), CX
 	SHLQ         $0x02, CX
+	VMOVUPS      Z0, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z1, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z2, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z3, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z4, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z5, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z6, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z7, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z8, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z9, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z10, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z11, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z12, (AX)
+	VZEROUPPER
+	RET
+
+// func to13x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, AVX512F
+TEXT ·to13x1AVX512(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Z0
+	VBROADCASTSS 4(SI), Z1
+	VBROADCASTSS 8(SI), Z2
+	VBROADCASTSS 12(SI), Z3
+	VBROADCASTSS 16(SI), Z4
+	VBROADCASTSS 20(SI), Z5
+	VBROADCASTSS 24(SI), Z6
+	VBROADCASTSS 28(SI), Z7
+	VBROADCASTSS 32(SI), Z8
+	VBROADCASTSS 36(SI), Z9
+	VBROADCASTSS 40(SI), Z10
+	VBROADCASTSS 44(SI), Z11
+	VBROADCASTSS 48(SI), Z12
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Z13
+	VBROADCASTSS (DX), Z14
+	VFMADD231PS  Z13, Z14, Z0
+	VBROADCASTSS 4(DX), Z14
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 8(DX), Z14
+	VFMADD231PS  Z13, Z14, Z2
+	VBROADCASTSS 12(DX), Z14
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS 16(DX), Z14
+	VFMADD231PS  Z13, Z14, Z4
+	VBROADCASTSS 20(DX), Z14
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 24(DX), Z14
+	VFMADD231PS  Z13, Z14, Z6
+	VBROADCASTSS 28(DX), Z14
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS 32(DX), Z14
+	VFMADD231PS  Z13, Z14, Z8
+	VBROADCASTSS 36(DX), Z14
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS 40(DX), Z14
+	VFMADD231PS  Z13, Z14, Z10
+	VBROADCASTSS 44(DX), Z14
+	VFMADD231PS  Z13, Z14, Z11
+	VBROADCASTSS 48(DX), Z14
+	VFMADD231PS  Z13, Z14, Z12
+	ADDQ         $0x00000034, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	ADDQ         CX, BX
+	VADDPS       (BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	ADDQ         CX, BX
+	VADDPS       (BX), Z7, Z7
+	ADDQ         CX, BX
+	VADDPS       (BX), Z8, Z8
+	ADDQ         CX, BX
+	VADDPS       (BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	ADDQ         CX, BX
+	VADDPS       (BX), Z11, Z11
+	ADDQ         CX, BX
+	VADDPS       (BX), Z12, Z12
+
+limits:
+	VBROADCASTSS 16(DX), Z13
+	VBROADCASTSS 20(DX), Z14
+	VMAXPS       Z0, Z13, Z0
+	VMINPS       Z0, Z14, Z0
+	VMAXPS       Z1, Z13, Z1
+	VMINPS       Z1, Z14, Z1
+	VMAXPS       Z2, Z13, Z2
+	VMINPS       Z2, Z14, Z2
+	VMAXPS       Z3, Z13, Z3
+	VMINPS       Z3, Z14, Z3
+	VMAXPS       Z4, Z13, Z4
+	VMINPS       Z4, Z14, Z4
+	VMAXPS       Z5, Z13, Z5
+	VMINPS       Z5, Z14, Z5
+	VMAXPS       Z6, Z13, Z6
+	VMINPS       Z6, Z14, Z6
+	VMAXPS       Z7, Z13, Z7
+	VMINPS       Z7, Z14, Z7
+	VMAXPS       Z8, Z13, Z8
+	VMINPS       Z8, Z14, Z8
+	VMAXPS       Z9, Z13, Z9
+	VMINPS       Z9, Z14, Z9
+	VMAXPS       Z10, Z13, Z10
+	VMINPS       Z10, Z14, Z10
+	VMAXPS       Z11, Z13, Z11
+	VMINPS       Z11, Z14, Z11
+	VMAXPS       Z12, Z13, Z12
+	VMINPS       Z12, Z14, Z12
 	VMOVUPS      Z0, (AX)
 	ADDQ         CX, AX
 	VMOVUPS      Z1, (AX)
@@ -808,6 +2003,161 @@ step:
 	VZEROUPPER
 	RET
 
+// func to14x1AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, AVX512F
+TEXT ·to14x1AVX512(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Z0
+	VBROADCASTSS 4(SI), Z1
+	VBROADCASTSS 8(SI), Z2
+	VBROADCASTSS 12(SI), Z3
+	VBROADCASTSS 16(SI), Z4
+	VBROADCASTSS 20(SI), Z5
+	VBROADCASTSS 24(SI), Z6
+	VBROADCASTSS 28(SI), Z7
+	VBROADCASTSS 32(SI), Z8
+	VBROADCASTSS 36(SI), Z9
+	VBROADCASTSS 40(SI), Z10
+	VBROADCASTSS 44(SI), Z11
+	VBROADCASTSS 48(SI), Z12
+	VBROADCASTSS 52(SI), Z13
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Z14
+	VBROADCASTSS (DX), Z15
+	VFMADD231PS  Z14, Z15, Z0
+	VBROADCASTSS 4(DX), Z15
+	VFMADD231PS  Z14, Z15, Z1
+	VBROADCASTSS 8(DX), Z15
+	VFMADD231PS  Z14, Z15, Z2
+	VBROADCASTSS 12(DX), Z15
+	VFMADD231PS  Z14, Z15, Z3
+	VBROADCASTSS 16(DX), Z15
+	VFMADD231PS  Z14, Z15, Z4
+	VBROADCASTSS 20(DX), Z15
+	VFMADD231PS  Z14, Z15, Z5
+	VBROADCASTSS 24(DX), Z15
+	VFMADD231PS  Z14, Z15, Z6
+	VBROADCASTSS 28(DX), Z15
+	VFMADD231PS  Z14, Z15, Z7
+	VBROADCASTSS 32(DX), Z15
+	VFMADD231PS  Z14, Z15, Z8
+	VBROADCASTSS 36(DX), Z15
+	VFMADD231PS  Z14, Z15, Z9
+	VBROADCASTSS 40(DX), Z15
+	VFMADD231PS  Z14, Z15, Z10
+	VBROADCASTSS 44(DX), Z15
+	VFMADD231PS  Z14, Z15, Z11
+	VBROADCASTSS 48(DX), Z15
+	VFMADD231PS  Z14, Z15, Z12
+	VBROADCASTSS 52(DX), Z15
+	VFMADD231PS  Z14, Z15, Z13
+	ADDQ         $0x00000038, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	ADDQ         CX, BX
+	VADDPS       (BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	ADDQ         CX, BX
+	VADDPS       (BX), Z7, Z7
+	ADDQ         CX, BX
+	VADDPS       (BX), Z8, Z8
+	ADDQ         CX, BX
+	VADDPS       (BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	ADDQ         CX, BX
+	VADDPS       (BX), Z11, Z11
+	ADDQ         CX, BX
+	VADDPS       (BX), Z12, Z12
+	ADDQ         CX, BX
+	VADDPS       (BX), Z13, Z13
+
+limits:
+	VBROADCASTSS 16(DX), Z14
+	VBROADCASTSS 20(DX), Z15
+	VMAXPS       Z0, Z14, Z0
+	VMINPS       Z0, Z15, Z0
+	VMAXPS       Z1, Z14, Z1
+	VMINPS       Z1, Z15, Z1
+	VMAXPS       Z2, Z14, Z2
+	VMINPS       Z2, Z15, Z2
+	VMAXPS       Z3, Z14, Z3
+	VMINPS       Z3, Z15, Z3
+	VMAXPS       Z4, Z14, Z4
+	VMINPS       Z4, Z15, Z4
+	VMAXPS       Z5, Z14, Z5
+	VMINPS       Z5, Z15, Z5
+	VMAXPS       Z6, Z14, Z6
+	VMINPS       Z6, Z15, Z6
+	VMAXPS       Z7, Z14, Z7
+	VMINPS       Z7, Z15, Z7
+	VMAXPS       Z8, Z14, Z8
+	VMINPS       Z8, Z15, Z8
+	VMAXPS       Z9, Z14, Z9
+	VMINPS       Z9, Z15, Z9
+	VMAXPS       Z10, Z14, Z10
+	VMINPS       Z10, Z15, Z10
+	VMAXPS       Z11, Z14, Z11
+	VMINPS       Z11, Z15, Z11
+	VMAXPS       Z12, Z14, Z12
+	VMINPS       Z12, Z15, Z12
+	VMAXPS       Z13, Z14, Z13
+	VMINPS       Z13, Z15, Z13
+	VMOVUPS      Z0, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z1, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z2, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z3, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z4, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z5, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z6, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z7, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z8, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z9, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z10, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z11, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z12, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z13, (AX)
+	VZEROUPPER
+	RET
+
 // func tile1x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 // Requires: AVX, AVX512F
 TEXT ·tile1x2AVX512(SB), NOSPLIT, $0-48
@@ -830,6 +2180,49 @@ step:
 	MOVQ         c+32(FP), AX
 	MOVQ         ldc+40(FP), CX
 	SHLQ         $0x02, CX
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z1, 64(AX)
+	VZEROUPPER
+	RET
+
+// func to1x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, AVX512F
+TEXT ·to1x2AVX512(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Z0
+	VBROADCASTSS (SI), Z1
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VBROADCASTSS (DX), Z2
+	VFMADD231PS  (BX)(SI*1), Z2, Z0
+	VFMADD231PS  64(BX)(SI*1), Z2, Z1
+	ADDQ         $0x00000004, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), CX
+	MOVQ         8(CX), DX
+	TESTQ        DX, DX
+	JE           limits
+	VADDPS       (DX), Z0, Z0
+	VADDPS       64(DX), Z1, Z1
+
+limits:
+	VBROADCASTSS 16(CX), Z2
+	VBROADCASTSS 20(CX), Z3
+	VMAXPS       Z0, Z2, Z0
+	VMINPS       Z0, Z3, Z0
+	VMAXPS       Z1, Z2, Z1
+	VMINPS       Z1, Z3, Z1
 	VMOVUPS      Z0, (AX)
 	VMOVUPS      Z1, 64(AX)
 	VZEROUPPER
@@ -864,6 +2257,66 @@ step:
 	MOVQ         c+32(FP), AX
 	MOVQ         ldc+40(FP), CX
 	SHLQ         $0x02, CX
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z1, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z2, (AX)
+	VMOVUPS      Z3, 64(AX)
+	VZEROUPPER
+	RET
+
+// func to2x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, AVX512F
+TEXT ·to2x2AVX512(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Z0
+	VBROADCASTSS (SI), Z1
+	VBROADCASTSS 4(SI), Z2
+	VBROADCASTSS 4(SI), Z3
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Z4
+	VMOVUPS      64(BX)(SI*1), Z5
+	VBROADCASTSS (DX), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS 4(DX), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	ADDQ         $0x00000008, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Z0, Z0
+	VADDPS       64(BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	VADDPS       64(BX), Z3, Z3
+
+limits:
+	VBROADCASTSS 16(DX), Z4
+	VBROADCASTSS 20(DX), Z5
+	VMAXPS       Z0, Z4, Z0
+	VMINPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z4, Z1
+	VMINPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z4, Z2
+	VMINPS       Z2, Z5, Z2
+	VMAXPS       Z3, Z4, Z3
+	VMINPS       Z3, Z5, Z3
 	VMOVUPS      Z0, (AX)
 	VMOVUPS      Z1, 64(AX)
 	ADDQ         CX, AX
@@ -917,6 +2370,81 @@ step:
 	VZEROUPPER
 	RET
 
+// func to3x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, AVX512F
+TEXT ·to3x2AVX512(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Z0
+	VBROADCASTSS (SI), Z1
+	VBROADCASTSS 4(SI), Z2
+	VBROADCASTSS 4(SI), Z3
+	VBROADCASTSS 8(SI), Z4
+	VBROADCASTSS 8(SI), Z5
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Z6
+	VMOVUPS      64(BX)(SI*1), Z7
+	VBROADCASTSS (DX), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS 4(DX), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS 8(DX), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
+	ADDQ         $0x0000000c, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Z0, Z0
+	VADDPS       64(BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	VADDPS       64(BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	VADDPS       64(BX), Z5, Z5
+
+limits:
+	VBROADCASTSS 16(DX), Z6
+	VBROADCASTSS 20(DX), Z7
+	VMAXPS       Z0, Z6, Z0
+	VMINPS       Z0, Z7, Z0
+	VMAXPS       Z1, Z6, Z1
+	VMINPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z6, Z2
+	VMINPS       Z2, Z7, Z2
+	VMAXPS       Z3, Z6, Z3
+	VMINPS       Z3, Z7, Z3
+	VMAXPS       Z4, Z6, Z4
+	VMINPS       Z4, Z7, Z4
+	VMAXPS       Z5, Z6, Z5
+	VMINPS       Z5, Z7, Z5
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z1, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z2, (AX)
+	VMOVUPS      Z3, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z4, (AX)
+	VMOVUPS      Z5, 64(AX)
+	VZEROUPPER
+	RET
+
 // func tile4x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 // Requires: AVX, AVX512F
 TEXT ·tile4x2AVX512(SB), NOSPLIT, $0-48
@@ -956,6 +2484,96 @@ step:
 	MOVQ         c+32(FP), AX
 	MOVQ         ldc+40(FP), CX
 	SHLQ         $0x02, CX
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z1, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z2, (AX)
+	VMOVUPS      Z3, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z4, (AX)
+	VMOVUPS      Z5, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z6, (AX)
+	VMOVUPS      Z7, 64(AX)
+	VZEROUPPER
+	RET
+
+// func to4x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, AVX512F
+TEXT ·to4x2AVX512(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Z0
+	VBROADCASTSS (SI), Z1
+	VBROADCASTSS 4(SI), Z2
+	VBROADCASTSS 4(SI), Z3
+	VBROADCASTSS 8(SI), Z4
+	VBROADCASTSS 8(SI), Z5
+	VBROADCASTSS 12(SI), Z6
+	VBROADCASTSS 12(SI), Z7
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Z8
+	VMOVUPS      64(BX)(SI*1), Z9
+	VBROADCASTSS (DX), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 4(DX), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS 8(DX), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS 12(DX), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
+	ADDQ         $0x00000010, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Z0, Z0
+	VADDPS       64(BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	VADDPS       64(BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	VADDPS       64(BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	VADDPS       64(BX), Z7, Z7
+
+limits:
+	VBROADCASTSS 16(DX), Z8
+	VBROADCASTSS 20(DX), Z9
+	VMAXPS       Z0, Z8, Z0
+	VMINPS       Z0, Z9, Z0
+	VMAXPS       Z1, Z8, Z1
+	VMINPS       Z1, Z9, Z1
+	VMAXPS       Z2, Z8, Z2
+	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z3, Z8, Z3
+	VMINPS       Z3, Z9, Z3
+	VMAXPS       Z4, Z8, Z4
+	VMINPS       Z4, Z9, Z4
+	VMAXPS       Z5, Z8, Z5
+	VMINPS       Z5, Z9, Z5
+	VMAXPS       Z6, Z8, Z6
+	VMINPS       Z6, Z9, Z6
+	VMAXPS       Z7, Z8, Z7
+	VMINPS       Z7, Z9, Z7
 	VMOVUPS      Z0, (AX)
 	VMOVUPS      Z1, 64(AX)
 	ADDQ         CX, AX
@@ -1031,6 +2649,111 @@ step:
 	VZEROUPPER
 	RET
 
+// func to5x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, AVX512F
+TEXT ·to5x2AVX512(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Z0
+	VBROADCASTSS (SI), Z1
+	VBROADCASTSS 4(SI), Z2
+	VBROADCASTSS 4(SI), Z3
+	VBROADCASTSS 8(SI), Z4
+	VBROADCASTSS 8(SI), Z5
+	VBROADCASTSS 12(SI), Z6
+	VBROADCASTSS 12(SI), Z7
+	VBROADCASTSS 16(SI), Z8
+	VBROADCASTSS 16(SI), Z9
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Z10
+	VMOVUPS      64(BX)(SI*1), Z11
+	VBROADCASTSS (DX), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS 4(DX), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 8(DX), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS 12(DX), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS 16(DX), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
+	ADDQ         $0x00000014, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Z0, Z0
+	VADDPS       64(BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	VADDPS       64(BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	VADDPS       64(BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	VADDPS       64(BX), Z7, Z7
+	ADDQ         CX, BX
+	VADDPS       (BX), Z8, Z8
+	VADDPS       64(BX), Z9, Z9
+
+limits:
+	VBROADCASTSS 16(DX), Z10
+	VBROADCASTSS 20(DX), Z11
+	VMAXPS       Z0, Z10, Z0
+	VMINPS       Z0, Z11, Z0
+	VMAXPS       Z1, Z10, Z1
+	VMINPS       Z1, Z11, Z1
+	VMAXPS       Z2, Z10, Z2
+	VMINPS       Z2, Z11, Z2
+	VMAXPS       Z3, Z10, Z3
+	VMINPS       Z3, Z11, Z3
+	VMAXPS       Z4, Z10, Z4
+	VMINPS       Z4, Z11, Z4
+	VMAXPS       Z5, Z10, Z5
+	VMINPS       Z5, Z11, Z5
+	VMAXPS       Z6, Z10, Z6
+	VMINPS       Z6, Z11, Z6
+	VMAXPS       Z7, Z10, Z7
+	VMINPS       Z7, Z11, Z7
+	VMAXPS       Z8, Z10, Z8
+	VMINPS       Z8, Z11, Z8
+	VMAXPS       Z9, Z10, Z9
+	VMINPS       Z9, Z11, Z9
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z1, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z2, (AX)
+	VMOVUPS      Z3, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z4, (AX)
+	VMOVUPS      Z5, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z6, (AX)
+	VMOVUPS      Z7, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z8, (AX)
+	VMOVUPS      Z9, 64(AX)
+	VZEROUPPER
+	RET
+
 // func tile6x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 // Requires: AVX, AVX512F
 TEXT ·tile6x2AVX512(SB), NOSPLIT, $0-48
@@ -1080,6 +2803,126 @@ step:
 	MOVQ         c+32(FP), AX
 	MOVQ         ldc+40(FP), CX
 	SHLQ         $0x02, CX
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z1, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z2, (AX)
+	VMOVUPS      Z3, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z4, (AX)
+	VMOVUPS      Z5, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z6, (AX)
+	VMOVUPS      Z7, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z8, (AX)
+	VMOVUPS      Z9, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z10, (AX)
+	VMOVUPS      Z11, 64(AX)
+	VZEROUPPER
+	RET
+
+// func to6x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, AVX512F
+TEXT ·to6x2AVX512(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Z0
+	VBROADCASTSS (SI), Z1
+	VBROADCASTSS 4(SI), Z2
+	VBROADCASTSS 4(SI), Z3
+	VBROADCASTSS 8(SI), Z4
+	VBROADCASTSS 8(SI), Z5
+	VBROADCASTSS 12(SI), Z6
+	VBROADCASTSS 12(SI), Z7
+	VBROADCASTSS 16(SI), Z8
+	VBROADCASTSS 16(SI), Z9
+	VBROADCASTSS 20(SI), Z10
+	VBROADCASTSS 20(SI), Z11
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Z12
+	VMOVUPS      64(BX)(SI*1), Z13
+	VBROADCASTSS (DX), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 4(DX), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS 8(DX), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 12(DX), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS 16(DX), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS 20(DX), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
+	ADDQ         $0x00000018, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Z0, Z0
+	VADDPS       64(BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	VADDPS       64(BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	VADDPS       64(BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	VADDPS       64(BX), Z7, Z7
+	ADDQ         CX, BX
+	VADDPS       (BX), Z8, Z8
+	VADDPS       64(BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	VADDPS       64(BX), Z11, Z11
+
+limits:
+	VBROADCASTSS 16(DX), Z12
+	VBROADCASTSS 20(DX), Z13
+	VMAXPS       Z0, Z12, Z0
+	VMINPS       Z0, Z13, Z0
+	VMAXPS       Z1, Z12, Z1
+	VMINPS       Z1, Z13, Z1
+	VMAXPS       Z2, Z12, Z2
+	VMINPS       Z2, Z13, Z2
+	VMAXPS       Z3, Z12, Z3
+	VMINPS       Z3, Z13, Z3
+	VMAXPS       Z4, Z12, Z4
+	VMINPS       Z4, Z13, Z4
+	VMAXPS       Z5, Z12, Z5
+	VMINPS       Z5, Z13, Z5
+	VMAXPS       Z6, Z12, Z6
+	VMINPS       Z6, Z13, Z6
+	VMAXPS       Z7, Z12, Z7
+	VMINPS       Z7, Z13, Z7
+	VMAXPS       Z8, Z12, Z8
+	VMINPS       Z8, Z13, Z8
+	VMAXPS       Z9, Z12, Z9
+	VMINPS       Z9, Z13, Z9
+	VMAXPS       Z10, Z12, Z10
+	VMINPS       Z10, Z13, Z10
+	VMAXPS       Z11, Z12, Z11
+	VMINPS       Z11, Z13, Z11
 	VMOVUPS      Z0, (AX)
 	VMOVUPS      Z1, 64(AX)
 	ADDQ         CX, AX
@@ -1177,6 +3020,141 @@ step:
 	VZEROUPPER
 	RET
 
+// func to7x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, AVX512F
+TEXT ·to7x2AVX512(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Z0
+	VBROADCASTSS (SI), Z1
+	VBROADCASTSS 4(SI), Z2
+	VBROADCASTSS 4(SI), Z3
+	VBROADCASTSS 8(SI), Z4
+	VBROADCASTSS 8(SI), Z5
+	VBROADCASTSS 12(SI), Z6
+	VBROADCASTSS 12(SI), Z7
+	VBROADCASTSS 16(SI), Z8
+	VBROADCASTSS 16(SI), Z9
+	VBROADCASTSS 20(SI), Z10
+	VBROADCASTSS 20(SI), Z11
+	VBROADCASTSS 24(SI), Z12
+	VBROADCASTSS 24(SI), Z13
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Z14
+	VMOVUPS      64(BX)(SI*1), Z15
+	VBROADCASTSS (DX), Z16
+	VFMADD231PS  Z14, Z16, Z0
+	VFMADD231PS  Z15, Z16, Z1
+	VBROADCASTSS 4(DX), Z16
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS 8(DX), Z16
+	VFMADD231PS  Z14, Z16, Z4
+	VFMADD231PS  Z15, Z16, Z5
+	VBROADCASTSS 12(DX), Z16
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS 16(DX), Z16
+	VFMADD231PS  Z14, Z16, Z8
+	VFMADD231PS  Z15, Z16, Z9
+	VBROADCASTSS 20(DX), Z16
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
+	VBROADCASTSS 24(DX), Z16
+	VFMADD231PS  Z14, Z16, Z12
+	VFMADD231PS  Z15, Z16, Z13
+	ADDQ         $0x0000001c, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Z0, Z0
+	VADDPS       64(BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	VADDPS       64(BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	VADDPS       64(BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	VADDPS       64(BX), Z7, Z7
+	ADDQ         CX, BX
+	VADDPS       (BX), Z8, Z8
+	VADDPS       64(BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	VADDPS       64(BX), Z11, Z11
+	ADDQ         CX, BX
+	VADDPS       (BX), Z12, Z12
+	VADDPS       64(BX), Z13, Z13
+
+limits:
+	VBROADCASTSS 16(DX), Z14
+	VBROADCASTSS 20(DX), Z15
+	VMAXPS       Z0, Z14, Z0
+	VMINPS       Z0, Z15, Z0
+	VMAXPS       Z1, Z14, Z1
+	VMINPS       Z1, Z15, Z1
+	VMAXPS       Z2, Z14, Z2
+	VMINPS       Z2, Z15, Z2
+	VMAXPS       Z3, Z14, Z3
+	VMINPS       Z3, Z15, Z3
+	VMAXPS       Z4, Z14, Z4
+	VMINPS       Z4, Z15, Z4
+	VMAXPS       Z5, Z14, Z5
+	VMINPS       Z5, Z15, Z5
+	VMAXPS       Z6, Z14, Z6
+	VMINPS       Z6, Z15, Z6
+	VMAXPS       Z7, Z14, Z7
+	VMINPS       Z7, Z15, Z7
+	VMAXPS       Z8, Z14, Z8
+	VMINPS       Z8, Z15, Z8
+	VMAXPS       Z9, Z14, Z9
+	VMINPS       Z9, Z15, Z9
+	VMAXPS       Z10, Z14, Z10
+	VMINPS       Z10, Z15, Z10
+	VMAXPS       Z11, Z14, Z11
+	VMINPS       Z11, Z15, Z11
+	VMAXPS       Z12, Z14, Z12
+	VMINPS       Z12, Z15, Z12
+	VMAXPS       Z13, Z14, Z13
+	VMINPS       Z13, Z15, Z13
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z1, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z2, (AX)
+	VMOVUPS      Z3, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z4, (AX)
+	VMOVUPS      Z5, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z6, (AX)
+	VMOVUPS      Z7, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z8, (AX)
+	VMOVUPS      Z9, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z10, (AX)
+	VMOVUPS      Z11, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z12, (AX)
+	VMOVUPS      Z13, 64(AX)
+	VZEROUPPER
+	RET
+
 // func tile8x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 // Requires: AVX, AVX512F
 TEXT ·tile8x2AVX512(SB), NOSPLIT, $0-48
@@ -1236,6 +3214,156 @@ step:
 	MOVQ         c+32(FP), AX
 	MOVQ         ldc+40(FP), CX
 	SHLQ         $0x02, CX
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z1, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z2, (AX)
+	VMOVUPS      Z3, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z4, (AX)
+	VMOVUPS      Z5, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z6, (AX)
+	VMOVUPS      Z7, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z8, (AX)
+	VMOVUPS      Z9, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z10, (AX)
+	VMOVUPS      Z11, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z12, (AX)
+	VMOVUPS      Z13, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z14, (AX)
+	VMOVUPS      Z15, 64(AX)
+	VZEROUPPER
+	RET
+
+// func to8x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, AVX512F
+TEXT ·to8x2AVX512(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Z0
+	VBROADCASTSS (SI), Z1
+	VBROADCASTSS 4(SI), Z2
+	VBROADCASTSS 4(SI), Z3
+	VBROADCASTSS 8(SI), Z4
+	VBROADCASTSS 8(SI), Z5
+	VBROADCASTSS 12(SI), Z6
+	VBROADCASTSS 12(SI), Z7
+	VBROADCASTSS 16(SI), Z8
+	VBROADCASTSS 16(SI), Z9
+	VBROADCASTSS 20(SI), Z10
+	VBROADCASTSS 20(SI), Z11
+	VBROADCASTSS 24(SI), Z12
+	VBROADCASTSS 24(SI), Z13
+	VBROADCASTSS 28(SI), Z14
+	VBROADCASTSS 28(SI), Z15
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Z16
+	VMOVUPS      64(BX)(SI*1), Z17
+	VBROADCASTSS (DX), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSS 4(DX), Z18
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z17, Z18, Z3
+	VBROADCASTSS 8(DX), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z5
+	VBROADCASTSS 12(DX), Z18
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z17, Z18, Z7
+	VBROADCASTSS 16(DX), Z18
+	VFMADD231PS  Z16, Z18, Z8
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSS 20(DX), Z18
+	VFMADD231PS  Z16, Z18, Z10
+	VFMADD231PS  Z17, Z18, Z11
+	VBROADCASTSS 24(DX), Z18
+	VFMADD231PS  Z16, Z18, Z12
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSS 28(DX), Z18
+	VFMADD231PS  Z16, Z18, Z14
+	VFMADD231PS  Z17, Z18, Z15
+	ADDQ         $0x00000020, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Z0, Z0
+	VADDPS       64(BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	VADDPS       64(BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	VADDPS       64(BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	VADDPS       64(BX), Z7, Z7
+	ADDQ         CX, BX
+	VADDPS       (BX), Z8, Z8
+	VADDPS       64(BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	VADDPS       64(BX), Z11, Z11
+	ADDQ         CX, BX
+	VADDPS       (BX), Z12, Z12
+	VADDPS       64(BX), Z13, Z13
+	ADDQ         CX, BX
+	VADDPS       (BX), Z14, Z14
+	VADDPS       64(BX), Z15, Z15
+
+limits:
+	VBROADCASTSS 16(DX), Z16
+	VBROADCASTSS 20(DX), Z17
+	VMAXPS       Z0, Z16, Z0
+	VMINPS       Z0, Z17, Z0
+	VMAXPS       Z1, Z16, Z1
+	VMINPS       Z1, Z17, Z1
+	VMAXPS       Z2, Z16, Z2
+	VMINPS       Z2, Z17, Z2
+	VMAXPS       Z3, Z16, Z3
+	VMINPS       Z3, Z17, Z3
+	VMAXPS       Z4, Z16, Z4
+	VMINPS       Z4, Z17, Z4
+	VMAXPS       Z5, Z16, Z5
+	VMINPS       Z5, Z17, Z5
+	VMAXPS       Z6, Z16, Z6
+	VMINPS       Z6, Z17, Z6
+	VMAXPS       Z7, Z16, Z7
+	VMINPS       Z7, Z17, Z7
+	VMAXPS       Z8, Z16, Z8
+	VMINPS       Z8, Z17, Z8
+	VMAXPS       Z9, Z16, Z9
+	VMINPS       Z9, Z17, Z9
+	VMAXPS       Z10, Z16, Z10
+	VMINPS       Z10, Z17, Z10
+	VMAXPS       Z11, Z16, Z11
+	VMINPS       Z11, Z17, Z11
+	VMAXPS       Z12, Z16, Z12
+	VMINPS       Z12, Z17, Z12
+	VMAXPS       Z13, Z16, Z13
+	VMINPS       Z13, Z17, Z13
+	VMAXPS       Z14, Z16, Z14
+	VMINPS       Z14, Z17, Z14
+	VMAXPS       Z15, Z16, Z15
+	VMINPS       Z15, Z17, Z15
 	VMOVUPS      Z0, (AX)
 	VMOVUPS      Z1, 64(AX)
 	ADDQ         CX, AX
@@ -1355,6 +3483,171 @@ step:
 	VZEROUPPER
 	RET
 
+// func to9x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, AVX512F
+TEXT ·to9x2AVX512(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Z0
+	VBROADCASTSS (SI), Z1
+	VBROADCASTSS 4(SI), Z2
+	VBROADCASTSS 4(SI), Z3
+	VBROADCASTSS 8(SI), Z4
+	VBROADCASTSS 8(SI), Z5
+	VBROADCASTSS 12(SI), Z6
+	VBROADCASTSS 12(SI), Z7
+	VBROADCASTSS 16(SI), Z8
+	VBROADCASTSS 16(SI), Z9
+	VBROADCASTSS 20(SI), Z10
+	VBROADCASTSS 20(SI), Z11
+	VBROADCASTSS 24(SI), Z12
+	VBROADCASTSS 24(SI), Z13
+	VBROADCASTSS 28(SI), Z14
+	VBROADCASTSS 28(SI), Z15
+	VBROADCASTSS 32(SI), Z16
+	VBROADCASTSS 32(SI), Z17
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Z18
+	VMOVUPS      64(BX)(SI*1), Z19
+	VBROADCASTSS (DX), Z20
+	VFMADD231PS  Z18, Z20, Z0
+	VFMADD231PS  Z19, Z20, Z1
+	VBROADCASTSS 4(DX), Z20
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS 8(DX), Z20
+	VFMADD231PS  Z18, Z20, Z4
+	VFMADD231PS  Z19, Z20, Z5
+	VBROADCASTSS 12(DX), Z20
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS 16(DX), Z20
+	VFMADD231PS  Z18, Z20, Z8
+	VFMADD231PS  Z19, Z20, Z9
+	VBROADCASTSS 20(DX), Z20
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS 24(DX), Z20
+	VFMADD231PS  Z18, Z20, Z12
+	VFMADD231PS  Z19, Z20, Z13
+	VBROADCASTSS 28(DX), Z20
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
+	VBROADCASTSS 32(DX), Z20
+	VFMADD231PS  Z18, Z20, Z16
+	VFMADD231PS  Z19, Z20, Z17
+	ADDQ         $0x00000024, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Z0, Z0
+	VADDPS       64(BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	VADDPS       64(BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	VADDPS       64(BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	VADDPS       64(BX), Z7, Z7
+	ADDQ         CX, BX
+	VADDPS       (BX), Z8, Z8
+	VADDPS       64(BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	VADDPS       64(BX), Z11, Z11
+	ADDQ         CX, BX
+	VADDPS       (BX), Z12, Z12
+	VADDPS       64(BX), Z13, Z13
+	ADDQ         CX, BX
+	VADDPS       (BX), Z14, Z14
+	VADDPS       64(BX), Z15, Z15
+	ADDQ         CX, BX
+	VADDPS       (BX), Z16, Z16
+	VADDPS       64(BX), Z17, Z17
+
+limits:
+	VBROADCASTSS 16(DX), Z18
+	VBROADCASTSS 20(DX), Z19
+	VMAXPS       Z0, Z18, Z0
+	VMINPS       Z0, Z19, Z0
+	VMAXPS       Z1, Z18, Z1
+	VMINPS       Z1, Z19, Z1
+	VMAXPS       Z2, Z18, Z2
+	VMINPS       Z2, Z19, Z2
+	VMAXPS       Z3, Z18, Z3
+	VMINPS       Z3, Z19, Z3
+	VMAXPS       Z4, Z18, Z4
+	VMINPS       Z4, Z19, Z4
+	VMAXPS       Z5, Z18, Z5
+	VMINPS       Z5, Z19, Z5
+	VMAXPS       Z6, Z18, Z6
+	VMINPS       Z6, Z19, Z6
+	VMAXPS       Z7, Z18, Z7
+	VMINPS       Z7, Z19, Z7
+	VMAXPS       Z8, Z18, Z8
+	VMINPS       Z8, Z19, Z8
+	VMAXPS       Z9, Z18, Z9
+	VMINPS       Z9, Z19, Z9
+	VMAXPS       Z10, Z18, Z10
+	VMINPS       Z10, Z19, Z10
+	VMAXPS       Z11, Z18, Z11
+	VMINPS       Z11, Z19, Z11
+	VMAXPS       Z12, Z18, Z12
+	VMINPS       Z12, Z19, Z12
+	VMAXPS       Z13, Z18, Z13
+	VMINPS       Z13, Z19, Z13
+	VMAXPS       Z14, Z18, Z14
+	VMINPS       Z14, Z19, Z14
+	VMAXPS       Z15, Z18, Z15
+	VMINPS       Z15, Z19, Z15
+	VMAXPS       Z16, Z18, Z16
+	VMINPS       Z16, Z19, Z16
+	VMAXPS       Z17, Z18, Z17
+	VMINPS       Z17, Z19, Z17
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z1, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z2, (AX)
+	VMOVUPS      Z3, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z4, (AX)
+	VMOVUPS      Z5, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z6, (AX)
+	VMOVUPS      Z7, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z8, (AX)
+	VMOVUPS      Z9, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z10, (AX)
+	VMOVUPS      Z11, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z12, (AX)
+	VMOVUPS      Z13, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z14, (AX)
+	VMOVUPS      Z15, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z16, (AX)
+	VMOVUPS      Z17, 64(AX)
+	VZEROUPPER
+	RET
+
 // func tile10x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 // Requires: AVX, AVX512F
 TEXT ·tile10x2AVX512(SB), NOSPLIT, $0-48
@@ -1424,6 +3717,186 @@ step:
 	MOVQ         c+32(FP), AX
 	MOVQ         ldc+40(FP), CX
 	SHLQ         $0x02, CX
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z1, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z2, (AX)
+	VMOVUPS      Z3, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z4, (AX)
+	VMOVUPS      Z5, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z6, (AX)
+	VMOVUPS      Z7, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z8, (AX)
+	VMOVUPS      Z9, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z10, (AX)
+	VMOVUPS      Z11, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z12, (AX)
+	VMOVUPS      Z13, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z14, (AX)
+	VMOVUPS      Z15, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z16, (AX)
+	VMOVUPS      Z17, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z18, (AX)
+	VMOVUPS      Z19, 64(AX)
+	VZEROUPPER
+	RET
+
+// func to10x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, AVX512F
+TEXT ·to10x2AVX512(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Z0
+	VBROADCASTSS (SI), Z1
+	VBROADCASTSS 4(SI), Z2
+	VBROADCASTSS 4(SI), Z3
+	VBROADCASTSS 8(SI), Z4
+	VBROADCASTSS 8(SI), Z5
+	VBROADCASTSS 12(SI), Z6
+	VBROADCASTSS 12(SI), Z7
+	VBROADCASTSS 16(SI), Z8
+	VBROADCASTSS 16(SI), Z9
+	VBROADCASTSS 20(SI), Z10
+	VBROADCASTSS 20(SI), Z11
+	VBROADCASTSS 24(SI), Z12
+	VBROADCASTSS 24(SI), Z13
+	VBROADCASTSS 28(SI), Z14
+	VBROADCASTSS 28(SI), Z15
+	VBROADCASTSS 32(SI), Z16
+	VBROADCASTSS 32(SI), Z17
+	VBROADCASTSS 36(SI), Z18
+	VBROADCASTSS 36(SI), Z19
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Z20
+	VMOVUPS      64(BX)(SI*1), Z21
+	VBROADCASTSS (DX), Z22
+	VFMADD231PS  Z20, Z22, Z0
+	VFMADD231PS  Z21, Z22, Z1
+	VBROADCASTSS 4(DX), Z22
+	VFMADD231PS  Z20, Z22, Z2
+	VFMADD231PS  Z21, Z22, Z3
+	VBROADCASTSS 8(DX), Z22
+	VFMADD231PS  Z20, Z22, Z4
+	VFMADD231PS  Z21, Z22, Z5
+	VBROADCASTSS 12(DX), Z22
+	VFMADD231PS  Z20, Z22, Z6
+	VFMADD231PS  Z21, Z22, Z7
+	VBROADCASTSS 16(DX), Z22
+	VFMADD231PS  Z20, Z22, Z8
+	VFMADD231PS  Z21, Z22, Z9
+	VBROADCASTSS 20(DX), Z22
+	VFMADD231PS  Z20, Z22, Z10
+	VFMADD231PS  Z21, Z22, Z11
+	VBROADCASTSS 24(DX), Z22
+	VFMADD231PS  Z20, Z22, Z12
+	VFMADD231PS  Z21, Z22, Z13
+	VBROADCASTSS 28(DX), Z22
+	VFMADD231PS  Z20, Z22, Z14
+	VFMADD231PS  Z21, Z22, Z15
+	VBROADCASTSS 32(DX), Z22
+	VFMADD231PS  Z20, Z22, Z16
+	VFMADD231PS  Z21, Z22, Z17
+	VBROADCASTSS 36(DX), Z22
+	VFMADD231PS  Z20, Z22, Z18
+	VFMADD231PS  Z21, Z22, Z19
+	ADDQ         $0x00000028, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Z0, Z0
+	VADDPS       64(BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	VADDPS       64(BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	VADDPS       64(BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	VADDPS       64(BX), Z7, Z7
+	ADDQ         CX, BX
+	VADDPS       (BX), Z8, Z8
+	VADDPS       64(BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	VADDPS       64(BX), Z11, Z11
+	ADDQ         CX, BX
+	VADDPS       (BX), Z12, Z12
+	VADDPS       64(BX), Z13, Z13
+	ADDQ         CX, BX
+	VADDPS       (BX), Z14, Z14
+	VADDPS       64(BX), Z15, Z15
+	ADDQ         CX, BX
+	VADDPS       (BX), Z16, Z16
+	VADDPS       64(BX), Z17, Z17
+	ADDQ         CX, BX
+	VADDPS       (BX), Z18, Z18
+	VADDPS       64(BX), Z19, Z19
+
+limits:
+	VBROADCASTSS 16(DX), Z20
+	VBROADCASTSS 20(DX), Z21
+	VMAXPS       Z0, Z20, Z0
+	VMINPS       Z0, Z21, Z0
+	VMAXPS       Z1, Z20, Z1
+	VMINPS       Z1, Z21, Z1
+	VMAXPS       Z2, Z20, Z2
+	VMINPS       Z2, Z21, Z2
+	VMAXPS       Z3, Z20, Z3
+	VMINPS       Z3, Z21, Z3
+	VMAXPS       Z4, Z20, Z4
+	VMINPS       Z4, Z21, Z4
+	VMAXPS       Z5, Z20, Z5
+	VMINPS       Z5, Z21, Z5
+	VMAXPS       Z6, Z20, Z6
+	VMINPS       Z6, Z21, Z6
+	VMAXPS       Z7, Z20, Z7
+	VMINPS       Z7, Z21, Z7
+	VMAXPS       Z8, Z20, Z8
+	VMINPS       Z8, Z21, Z8
+	VMAXPS       Z9, Z20, Z9
+	VMINPS       Z9, Z21, Z9
+	VMAXPS       Z10, Z20, Z10
+	VMINPS       Z10, Z21, Z10
+	VMAXPS       Z11, Z20, Z11
+	VMINPS       Z11, Z21, Z11
+	VMAXPS       Z12, Z20, Z12
+	VMINPS       Z12, Z21, Z12
+	VMAXPS       Z13, Z20, Z13
+	VMINPS       Z13, Z21, Z13
+	VMAXPS       Z14, Z20, Z14
+	VMINPS       Z14, Z21, Z14
+	VMAXPS       Z15, Z20, Z15
+	VMINPS       Z15, Z21, Z15
+	VMAXPS       Z16, Z20, Z16
+	VMINPS       Z16, Z21, Z16
+	VMAXPS       Z17, Z20, Z17
+	VMINPS       Z17, Z21, Z17
+	VMAXPS       Z18, Z20, Z18
+	VMINPS       Z18, Z21, Z18
+	VMAXPS       Z19, Z20, Z19
+	VMINPS       Z19, Z21, Z19
 	VMOVUPS      Z0, (AX)
 	VMOVUPS      Z1, 64(AX)
 	ADDQ         CX, AX
@@ -1565,6 +4038,201 @@ step:
 	VZEROUPPER
 	RET
 
+// func to11x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, AVX512F
+TEXT ·to11x2AVX512(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Z0
+	VBROADCASTSS (SI), Z1
+	VBROADCASTSS 4(SI), Z2
+	VBROADCASTSS 4(SI), Z3
+	VBROADCASTSS 8(SI), Z4
+	VBROADCASTSS 8(SI), Z5
+	VBROADCASTSS 12(SI), Z6
+	VBROADCASTSS 12(SI), Z7
+	VBROADCASTSS 16(SI), Z8
+	VBROADCASTSS 16(SI), Z9
+	VBROADCASTSS 20(SI), Z10
+	VBROADCASTSS 20(SI), Z11
+	VBROADCASTSS 24(SI), Z12
+	VBROADCASTSS 24(SI), Z13
+	VBROADCASTSS 28(SI), Z14
+	VBROADCASTSS 28(SI), Z15
+	VBROADCASTSS 32(SI), Z16
+	VBROADCASTSS 32(SI), Z17
+	VBROADCASTSS 36(SI), Z18
+	VBROADCASTSS 36(SI), Z19
+	VBROADCASTSS 40(SI), Z20
+	VBROADCASTSS 40(SI), Z21
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Z22
+	VMOVUPS      64(BX)(SI*1), Z23
+	VBROADCASTSS (DX), Z24
+	VFMADD231PS  Z22, Z24, Z0
+	VFMADD231PS  Z23, Z24, Z1
+	VBROADCASTSS 4(DX), Z24
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS 8(DX), Z24
+	VFMADD231PS  Z22, Z24, Z4
+	VFMADD231PS  Z23, Z24, Z5
+	VBROADCASTSS 12(DX), Z24
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS 16(DX), Z24
+	VFMADD231PS  Z22, Z24, Z8
+	VFMADD231PS  Z23, Z24, Z9
+	VBROADCASTSS 20(DX), Z24
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS 24(DX), Z24
+	VFMADD231PS  Z22, Z24, Z12
+	VFMADD231PS  Z23, Z24, Z13
+	VBROADCASTSS 28(DX), Z24
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS 32(DX), Z24
+	VFMADD231PS  Z22, Z24, Z16
+	VFMADD231PS  Z23, Z24, Z17
+	VBROADCASTSS 36(DX), Z24
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
+	VBROADCASTSS 40(DX), Z24
+	VFMADD231PS  Z22, Z24, Z20
+	VFMADD231PS  Z23, Z24, Z21
+	ADDQ         $0x0000002c, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Z0, Z0
+	VADDPS       64(BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	VADDPS       64(BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	VADDPS       64(BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	VADDPS       64(BX), Z7, Z7
+	ADDQ         CX, BX
+	VADDPS       (BX), Z8, Z8
+	VADDPS       64(BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	VADDPS       64(BX), Z11, Z11
+	ADDQ         CX, BX
+	VADDPS       (BX), Z12, Z12
+	VADDPS       64(BX), Z13, Z13
+	ADDQ         CX, BX
+	VADDPS       (BX), Z14, Z14
+	VADDPS       64(BX), Z15, Z15
+	ADDQ         CX, BX
+	VADDPS       (BX), Z16, Z16
+	VADDPS       64(BX), Z17, Z17
+	ADDQ         CX, BX
+	VADDPS       (BX), Z18, Z18
+	VADDPS       64(BX), Z19, Z19
+	ADDQ         CX, BX
+	VADDPS       (BX), Z20, Z20
+	VADDPS       64(BX), Z21, Z21
+
+limits:
+	VBROADCASTSS 16(DX), Z22
+	VBROADCASTSS 20(DX), Z23
+	VMAXPS       Z0, Z22, Z0
+	VMINPS       Z0, Z23, Z0
+	VMAXPS       Z1, Z22, Z1
+	VMINPS       Z1, Z23, Z1
+	VMAXPS       Z2, Z22, Z2
+	VMINPS       Z2, Z23, Z2
+	VMAXPS       Z3, Z22, Z3
+	VMINPS       Z3, Z23, Z3
+	VMAXPS       Z4, Z22, Z4
+	VMINPS       Z4, Z23, Z4
+	VMAXPS       Z5, Z22, Z5
+	VMINPS       Z5, Z23, Z5
+	VMAXPS       Z6, Z22, Z6
+	VMINPS       Z6, Z23, Z6
+	VMAXPS       Z7, Z22, Z7
+	VMINPS       Z7, Z23, Z7
+	VMAXPS       Z8, Z22, Z8
+	VMINPS       Z8, Z23, Z8
+	VMAXPS       Z9, Z22, Z9
+	VMINPS       Z9, Z23, Z9
+	VMAXPS       Z10, Z22, Z10
+	VMINPS       Z10, Z23, Z10
+	VMAXPS       Z11, Z22, Z11
+	VMINPS       Z11, Z23, Z11
+	VMAXPS       Z12, Z22, Z12
+	VMINPS       Z12, Z23, Z12
+	VMAXPS       Z13, Z22, Z13
+	VMINPS       Z13, Z23, Z13
+	VMAXPS       Z14, Z22, Z14
+	VMINPS       Z14, Z23, Z14
+	VMAXPS       Z15, Z22, Z15
+	VMINPS       Z15, Z23, Z15
+	VMAXPS       Z16, Z22, Z16
+	VMINPS       Z16, Z23, Z16
+	VMAXPS       Z17, Z22, Z17
+	VMINPS       Z17, Z23, Z17
+	VMAXPS       Z18, Z22, Z18
+	VMINPS       Z18, Z23, Z18
+	VMAXPS       Z19, Z22, Z19
+	VMINPS       Z19, Z23, Z19
+	VMAXPS       Z20, Z22, Z20
+	VMINPS       Z20, Z23, Z20
+	VMAXPS       Z21, Z22, Z21
+	VMINPS       Z21, Z23, Z21
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z1, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z2, (AX)
+	VMOVUPS      Z3, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z4, (AX)
+	VMOVUPS      Z5, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z6, (AX)
+	VMOVUPS      Z7, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z8, (AX)
+	VMOVUPS      Z9, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z10, (AX)
+	VMOVUPS      Z11, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z12, (AX)
+	VMOVUPS      Z13, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z14, (AX)
+	VMOVUPS      Z15, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z16, (AX)
+	VMOVUPS      Z17, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z18, (AX)
+	VMOVUPS      Z19, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z20, (AX)
+	VMOVUPS      Z21, 64(AX)
+	VZEROUPPER
+	RET
+
 // func tile12x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 // Requires: AVX, AVX512F
 TEXT ·tile12x2AVX512(SB), NOSPLIT, $0-48
@@ -1644,6 +4312,216 @@ step:
 	MOVQ         c+32(FP), AX
 	MOVQ         ldc+40(FP), CX
 	SHLQ         $0x02, CX
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z1, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z2, (AX)
+	VMOVUPS      Z3, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z4, (AX)
+	VMOVUPS      Z5, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z6, (AX)
+	VMOVUPS      Z7, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z8, (AX)
+	VMOVUPS      Z9, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z10, (AX)
+	VMOVUPS      Z11, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z12, (AX)
+	VMOVUPS      Z13, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z14, (AX)
+	VMOVUPS      Z15, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z16, (AX)
+	VMOVUPS      Z17, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z18, (AX)
+	VMOVUPS      Z19, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z20, (AX)
+	VMOVUPS      Z21, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z22, (AX)
+	VMOVUPS      Z23, 64(AX)
+	VZEROUPPER
+	RET
+
+// func to12x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, AVX512F
+TEXT ·to12x2AVX512(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Z0
+	VBROADCASTSS (SI), Z1
+	VBROADCASTSS 4(SI), Z2
+	VBROADCASTSS 4(SI), Z3
+	VBROADCASTSS 8(SI), Z4
+	VBROADCASTSS 8(SI), Z5
+	VBROADCASTSS 12(SI), Z6
+	VBROADCASTSS 12(SI), Z7
+	VBROADCASTSS 16(SI), Z8
+	VBROADCASTSS 16(SI), Z9
+	VBROADCASTSS 20(SI), Z10
+	VBROADCASTSS 20(SI), Z11
+	VBROADCASTSS 24(SI), Z12
+	VBROADCASTSS 24(SI), Z13
+	VBROADCASTSS 28(SI), Z14
+	VBROADCASTSS 28(SI), Z15
+	VBROADCASTSS 32(SI), Z16
+	VBROADCASTSS 32(SI), Z17
+	VBROADCASTSS 36(SI), Z18
+	VBROADCASTSS 36(SI), Z19
+	VBROADCASTSS 40(SI), Z20
+	VBROADCASTSS 40(SI), Z21
+	VBROADCASTSS 44(SI), Z22
+	VBROADCASTSS 44(SI), Z23
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Z24
+	VMOVUPS      64(BX)(SI*1), Z25
+	VBROADCASTSS (DX), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(DX), Z26
+	VFMADD231PS  Z24, Z26, Z2
+	VFMADD231PS  Z25, Z26, Z3
+	VBROADCASTSS 8(DX), Z26
+	VFMADD231PS  Z24, Z26, Z4
+	VFMADD231PS  Z25, Z26, Z5
+	VBROADCASTSS 12(DX), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VFMADD231PS  Z25, Z26, Z7
+	VBROADCASTSS 16(DX), Z26
+	VFMADD231PS  Z24, Z26, Z8
+	VFMADD231PS  Z25, Z26, Z9
+	VBROADCASTSS 20(DX), Z26
+	VFMADD231PS  Z24, Z26, Z10
+	VFMADD231PS  Z25, Z26, Z11
+	VBROADCASTSS 24(DX), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 28(DX), Z26
+	VFMADD231PS  Z24, Z26, Z14
+	VFMADD231PS  Z25, Z26, Z15
+	VBROADCASTSS 32(DX), Z26
+	VFMADD231PS  Z24, Z26, Z16
+	VFMADD231PS  Z25, Z26, Z17
+	VBROADCASTSS 36(DX), Z26
+	VFMADD231PS  Z24, Z26, Z18
+	VFMADD231PS  Z25, Z26, Z19
+	VBROADCASTSS 40(DX), Z26
+	VFMADD231PS  Z24, Z26, Z20
+	VFMADD231PS  Z25, Z26, Z21
+	VBROADCASTSS 44(DX), Z26
+	VFMADD231PS  Z24, Z26, Z22
+	VFMADD231PS  Z25, Z26, Z23
+	ADDQ         $0x00000030, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Z0, Z0
+	VADDPS       64(BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	VADDPS       64(BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	VADDPS       64(BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	VADDPS       64(BX), Z7, Z7
+	ADDQ         CX, BX
+	VADDPS       (BX), Z8, Z8
+	VADDPS       64(BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	VADDPS       64(BX), Z11, Z11
+	ADDQ         CX, BX
+	VADDPS       (BX), Z12, Z12
+	VADDPS       64(BX), Z13, Z13
+	ADDQ         CX, BX
+	VADDPS       (BX), Z14, Z14
+	VADDPS       64(BX), Z15, Z15
+	ADDQ         CX, BX
+	VADDPS       (BX), Z16, Z16
+	VADDPS       64(BX), Z17, Z17
+	ADDQ         CX, BX
+	VADDPS       (BX), Z18, Z18
+	VADDPS       64(BX), Z19, Z19
+	ADDQ         CX, BX
+	VADDPS       (BX), Z20, Z20
+	VADDPS       64(BX), Z21, Z21
+	ADDQ         CX, BX
+	VADDPS       (BX), Z22, Z22
+	VADDPS       64(BX), Z23, Z23
+
+limits:
+	VBROADCASTSS 16(DX), Z24
+	VBROADCASTSS 20(DX), Z25
+	VMAXPS       Z0, Z24, Z0
+	VMINPS       Z0, Z25, Z0
+	VMAXPS       Z1, Z24, Z1
+	VMINPS       Z1, Z25, Z1
+	VMAXPS       Z2, Z24, Z2
+	VMINPS       Z2, Z25, Z2
+	VMAXPS       Z3, Z24, Z3
+	VMINPS       Z3, Z25, Z3
+	VMAXPS       Z4, Z24, Z4
+	VMINPS       Z4, Z25, Z4
+	VMAXPS       Z5, Z24, Z5
+	VMINPS       Z5, Z25, Z5
+	VMAXPS       Z6, Z24, Z6
+	VMINPS       Z6, Z25, Z6
+	VMAXPS       Z7, Z24, Z7
+	VMINPS       Z7, Z25, Z7
+	VMAXPS       Z8, Z24, Z8
+	VMINPS       Z8, Z25, Z8
+	VMAXPS       Z9, Z24, Z9
+	VMINPS       Z9, Z25, Z9
+	VMAXPS       Z10, Z24, Z10
+	VMINPS       Z10, Z25, Z10
+	VMAXPS       Z11, Z24, Z11
+	VMINPS       Z11, Z25, Z11
+	VMAXPS       Z12, Z24, Z12
+	VMINPS       Z12, Z25, Z12
+	VMAXPS       Z13, Z24, Z13
+	VMINPS       Z13, Z25, Z13
+	VMAXPS       Z14, Z24, Z14
+	VMINPS       Z14, Z25, Z14
+	VMAXPS       Z15, Z24, Z15
+	VMINPS       Z15, Z25, Z15
+	VMAXPS       Z16, Z24, Z16
+	VMINPS       Z16, Z25, Z16
+	VMAXPS       Z17, Z24, Z17
+	VMINPS       Z17, Z25, Z17
+	VMAXPS       Z18, Z24, Z18
+	VMINPS       Z18, Z25, Z18
+	VMAXPS       Z19, Z24, Z19
+	VMINPS       Z19, Z25, Z19
+	VMAXPS       Z20, Z24, Z20
+	VMINPS       Z20, Z25, Z20
+	VMAXPS       Z21, Z24, Z21
+	VMINPS       Z21, Z25, Z21
+	VMAXPS       Z22, Z24, Z22
+	VMINPS       Z22, Z25, Z22
+	VMAXPS       Z23, Z24, Z23
+	VMINPS       Z23, Z25, Z23
 	VMOVUPS      Z0, (AX)
 	VMOVUPS      Z1, 64(AX)
 	ADDQ         CX, AX
@@ -1807,6 +4685,231 @@ step:
 	VZEROUPPER
 	RET
 
+// func to13x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, AVX512F
+TEXT ·to13x2AVX512(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Z0
+	VBROADCASTSS (SI), Z1
+	VBROADCASTSS 4(SI), Z2
+	VBROADCASTSS 4(SI), Z3
+	VBROADCASTSS 8(SI), Z4
+	VBROADCASTSS 8(SI), Z5
+	VBROADCASTSS 12(SI), Z6
+	VBROADCASTSS 12(SI), Z7
+	VBROADCASTSS 16(SI), Z8
+	VBROADCASTSS 16(SI), Z9
+	VBROADCASTSS 20(SI), Z10
+	VBROADCASTSS 20(SI), Z11
+	VBROADCASTSS 24(SI), Z12
+	VBROADCASTSS 24(SI), Z13
+	VBROADCASTSS 28(SI), Z14
+	VBROADCASTSS 28(SI), Z15
+	VBROADCASTSS 32(SI), Z16
+	VBROADCASTSS 32(SI), Z17
+	VBROADCASTSS 36(SI), Z18
+	VBROADCASTSS 36(SI), Z19
+	VBROADCASTSS 40(SI), Z20
+	VBROADCASTSS 40(SI), Z21
+	VBROADCASTSS 44(SI), Z22
+	VBROADCASTSS 44(SI), Z23
+	VBROADCASTSS 48(SI), Z24
+	VBROADCASTSS 48(SI), Z25
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Z26
+	VMOVUPS      64(BX)(SI*1), Z27
+	VBROADCASTSS (DX), Z28
+	VFMADD231PS  Z26, Z28, Z0
+	VFMADD231PS  Z27, Z28, Z1
+	VBROADCASTSS 4(DX), Z28
+	VFMADD231PS  Z26, Z28, Z2
+	VFMADD231PS  Z27, Z28, Z3
+	VBROADCASTSS 8(DX), Z28
+	VFMADD231PS  Z26, Z28, Z4
+	VFMADD231PS  Z27, Z28, Z5
+	VBROADCASTSS 12(DX), Z28
+	VFMADD231PS  Z26, Z28, Z6
+	VFMADD231PS  Z27, Z28, Z7
+	VBROADCASTSS 16(DX), Z28
+	VFMADD231PS  Z26, Z28, Z8
+	VFMADD231PS  Z27, Z28, Z9
+	VBROADCASTSS 20(DX), Z28
+	VFMADD231PS  Z26, Z28, Z10
+	VFMADD231PS  Z27, Z28, Z11
+	VBROADCASTSS 24(DX), Z28
+	VFMADD231PS  Z26, Z28, Z12
+	VFMADD231PS  Z27, Z28, Z13
+	VBROADCASTSS 28(DX), Z28
+	VFMADD231PS  Z26, Z28, Z14
+	VFMADD231PS  Z27, Z28, Z15
+	VBROADCASTSS 32(DX), Z28
+	VFMADD231PS  Z26, Z28, Z16
+	VFMADD231PS  Z27, Z28, Z17
+	VBROADCASTSS 36(DX), Z28
+	VFMADD231PS  Z26, Z28, Z18
+	VFMADD231PS  Z27, Z28, Z19
+	VBROADCASTSS 40(DX), Z28
+	VFMADD231PS  Z26, Z28, Z20
+	VFMADD231PS  Z27, Z28, Z21
+	VBROADCASTSS 44(DX), Z28
+	VFMADD231PS  Z26, Z28, Z22
+	VFMADD231PS  Z27, Z28, Z23
+	VBROADCASTSS 48(DX), Z28
+	VFMADD231PS  Z26, Z28, Z24
+	VFMADD231PS  Z27, Z28, Z25
+	ADDQ         $0x00000034, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Z0, Z0
+	VADDPS       64(BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	VADDPS       64(BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	VADDPS       64(BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	VADDPS       64(BX), Z7, Z7
+	ADDQ         CX, BX
+	VADDPS       (BX), Z8, Z8
+	VADDPS       64(BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	VADDPS       64(BX), Z11, Z11
+	ADDQ         CX, BX
+	VADDPS       (BX), Z12, Z12
+	VADDPS       64(BX), Z13, Z13
+	ADDQ         CX, BX
+	VADDPS       (BX), Z14, Z14
+	VADDPS       64(BX), Z15, Z15
+	ADDQ         CX, BX
+	VADDPS       (BX), Z16, Z16
+	VADDPS       64(BX), Z17, Z17
+	ADDQ         CX, BX
+	VADDPS       (BX), Z18, Z18
+	VADDPS       64(BX), Z19, Z19
+	ADDQ         CX, BX
+	VADDPS       (BX), Z20, Z20
+	VADDPS       64(BX), Z21, Z21
+	ADDQ         CX, BX
+	VADDPS       (BX), Z22, Z22
+	VADDPS       64(BX), Z23, Z23
+	ADDQ         CX, BX
+	VADDPS       (BX), Z24, Z24
+	VADDPS       64(BX), Z25, Z25
+
+limits:
+	VBROADCASTSS 16(DX), Z26
+	VBROADCASTSS 20(DX), Z27
+	VMAXPS       Z0, Z26, Z0
+	VMINPS       Z0, Z27, Z0
+	VMAXPS       Z1, Z26, Z1
+	VMINPS       Z1, Z27, Z1
+	VMAXPS       Z2, Z26, Z2
+	VMINPS       Z2, Z27, Z2
+	VMAXPS       Z3, Z26, Z3
+	VMINPS       Z3, Z27, Z3
+	VMAXPS       Z4, Z26, Z4
+	VMINPS       Z4, Z27, Z4
+	VMAXPS       Z5, Z26, Z5
+	VMINPS       Z5, Z27, Z5
+	VMAXPS       Z6, Z26, Z6
+	VMINPS       Z6, Z27, Z6
+	VMAXPS       Z7, Z26, Z7
+	VMINPS       Z7, Z27, Z7
+	VMAXPS       Z8, Z26, Z8
+	VMINPS       Z8, Z27, Z8
+	VMAXPS       Z9, Z26, Z9
+	VMINPS       Z9, Z27, Z9
+	VMAXPS       Z10, Z26, Z10
+	VMINPS       Z10, Z27, Z10
+	VMAXPS       Z11, Z26, Z11
+	VMINPS       Z11, Z27, Z11
+	VMAXPS       Z12, Z26, Z12
+	VMINPS       Z12, Z27, Z12
+	VMAXPS       Z13, Z26, Z13
+	VMINPS       Z13, Z27, Z13
+	VMAXPS       Z14, Z26, Z14
+	VMINPS       Z14, Z27, Z14
+	VMAXPS       Z15, Z26, Z15
+	VMINPS       Z15, Z27, Z15
+	VMAXPS       Z16, Z26, Z16
+	VMINPS       Z16, Z27, Z16
+	VMAXPS       Z17, Z26, Z17
+	VMINPS       Z17, Z27, Z17
+	VMAXPS       Z18, Z26, Z18
+	VMINPS       Z18, Z27, Z18
+	VMAXPS       Z19, Z26, Z19
+	VMINPS       Z19, Z27, Z19
+	VMAXPS       Z20, Z26, Z20
+	VMINPS       Z20, Z27, Z20
+	VMAXPS       Z21, Z26, Z21
+	VMINPS       Z21, Z27, Z21
+	VMAXPS       Z22, Z26, Z22
+	VMINPS       Z22, Z27, Z22
+	VMAXPS       Z23, Z26, Z23
+	VMINPS       Z23, Z27, Z23
+	VMAXPS       Z24, Z26, Z24
+	VMINPS       Z24, Z27, Z24
+	VMAXPS       Z25, Z26, Z25
+	VMINPS       Z25, Z27, Z25
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z1, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z2, (AX)
+	VMOVUPS      Z3, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z4, (AX)
+	VMOVUPS      Z5, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z6, (AX)
+	VMOVUPS      Z7, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z8, (AX)
+	VMOVUPS      Z9, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z10, (AX)
+	VMOVUPS      Z11, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z12, (AX)
+	VMOVUPS      Z13, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z14, (AX)
+	VMOVUPS      Z15, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z16, (AX)
+	VMOVUPS      Z17, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z18, (AX)
+	VMOVUPS      Z19, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z20, (AX)
+	VMOVUPS      Z21, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z22, (AX)
+	VMOVUPS      Z23, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z24, (AX)
+	VMOVUPS      Z25, 64(AX)
+	VZEROUPPER
+	RET
+
 // func tile14x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 // Requires: AVX, AVX512F
 TEXT ·tile14x2AVX512(SB), NOSPLIT, $0-48
@@ -1896,6 +4999,246 @@ step:
 	MOVQ         c+32(FP), AX
 	MOVQ         ldc+40(FP), CX
 	SHLQ         $0x02, CX
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z1, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z2, (AX)
+	VMOVUPS      Z3, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z4, (AX)
+	VMOVUPS      Z5, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z6, (AX)
+	VMOVUPS      Z7, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z8, (AX)
+	VMOVUPS      Z9, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z10, (AX)
+	VMOVUPS      Z11, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z12, (AX)
+	VMOVUPS      Z13, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z14, (AX)
+	VMOVUPS      Z15, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z16, (AX)
+	VMOVUPS      Z17, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z18, (AX)
+	VMOVUPS      Z19, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z20, (AX)
+	VMOVUPS      Z21, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z22, (AX)
+	VMOVUPS      Z23, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z24, (AX)
+	VMOVUPS      Z25, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z26, (AX)
+	VMOVUPS      Z27, 64(AX)
+	VZEROUPPER
+	RET
+
+// func to14x2AVX512(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, AVX512F
+TEXT ·to14x2AVX512(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Z0
+	VBROADCASTSS (SI), Z1
+	VBROADCASTSS 4(SI), Z2
+	VBROADCASTSS 4(SI), Z3
+	VBROADCASTSS 8(SI), Z4
+	VBROADCASTSS 8(SI), Z5
+	VBROADCASTSS 12(SI), Z6
+	VBROADCASTSS 12(SI), Z7
+	VBROADCASTSS 16(SI), Z8
+	VBROADCASTSS 16(SI), Z9
+	VBROADCASTSS 20(SI), Z10
+	VBROADCASTSS 20(SI), Z11
+	VBROADCASTSS 24(SI), Z12
+	VBROADCASTSS 24(SI), Z13
+	VBROADCASTSS 28(SI), Z14
+	VBROADCASTSS 28(SI), Z15
+	VBROADCASTSS 32(SI), Z16
+	VBROADCASTSS 32(SI), Z17
+	VBROADCASTSS 36(SI), Z18
+	VBROADCASTSS 36(SI), Z19
+	VBROADCASTSS 40(SI), Z20
+	VBROADCASTSS 40(SI), Z21
+	VBROADCASTSS 44(SI), Z22
+	VBROADCASTSS 44(SI), Z23
+	VBROADCASTSS 48(SI), Z24
+	VBROADCASTSS 48(SI), Z25
+	VBROADCASTSS 52(SI), Z26
+	VBROADCASTSS 52(SI), Z27
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Z28
+	VMOVUPS      64(BX)(SI*1), Z29
+	VBROADCASTSS (DX), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(DX), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(DX), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(DX), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(DX), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(DX), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(DX), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(DX), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 32(DX), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 36(DX), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 40(DX), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 44(DX), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS 48(DX), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VBROADCASTSS 52(DX), Z30
+	VFMADD231PS  Z28, Z30, Z26
+	VFMADD231PS  Z29, Z30, Z27
+	ADDQ         $0x00000038, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Z0, Z0
+	VADDPS       64(BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	VADDPS       64(BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	VADDPS       64(BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	VADDPS       64(BX), Z7, Z7
+	ADDQ         CX, BX
+	VADDPS       (BX), Z8, Z8
+	VADDPS       64(BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	VADDPS       64(BX), Z11, Z11
+	ADDQ         CX, BX
+	VADDPS       (BX), Z12, Z12
+	VADDPS       64(BX), Z13, Z13
+	ADDQ         CX, BX
+	VADDPS       (BX), Z14, Z14
+	VADDPS       64(BX), Z15, Z15
+	ADDQ         CX, BX
+	VADDPS       (BX), Z16, Z16
+	VADDPS       64(BX), Z17, Z17
+	ADDQ         CX, BX
+	VADDPS       (BX), Z18, Z18
+	VADDPS       64(BX), Z19, Z19
+	ADDQ         CX, BX
+	VADDPS       (BX), Z20, Z20
+	VADDPS       64(BX), Z21, Z21
+	ADDQ         CX, BX
+	VADDPS       (BX), Z22, Z22
+	VADDPS       64(BX), Z23, Z23
+	ADDQ         CX, BX
+	VADDPS       (BX), Z24, Z24
+	VADDPS       64(BX), Z25, Z25
+	ADDQ         CX, BX
+	VADDPS       (BX), Z26, Z26
+	VADDPS       64(BX), Z27, Z27
+
+limits:
+	VBROADCASTSS 16(DX), Z28
+	VBROADCASTSS 20(DX), Z29
+	VMAXPS       Z0, Z28, Z0
+	VMINPS       Z0, Z29, Z0
+	VMAXPS       Z1, Z28, Z1
+	VMINPS       Z1, Z29, Z1
+	VMAXPS       Z2, Z28, Z2
+	VMINPS       Z2, Z29, Z2
+	VMAXPS       Z3, Z28, Z3
+	VMINPS       Z3, Z29, Z3
+	VMAXPS       Z4, Z28, Z4
+	VMINPS       Z4, Z29, Z4
+	VMAXPS       Z5, Z28, Z5
+	VMINPS       Z5, Z29, Z5
+	VMAXPS       Z6, Z28, Z6
+	VMINPS       Z6, Z29, Z6
+	VMAXPS       Z7, Z28, Z7
+	VMINPS       Z7, Z29, Z7
+	VMAXPS       Z8, Z28, Z8
+	VMINPS       Z8, Z29, Z8
+	VMAXPS       Z9, Z28, Z9
+	VMINPS       Z9, Z29, Z9
+	VMAXPS       Z10, Z28, Z10
+	VMINPS       Z10, Z29, Z10
+	VMAXPS       Z11, Z28, Z11
+	VMINPS       Z11, Z29, Z11
+	VMAXPS       Z12, Z28, Z12
+	VMINPS       Z12, Z29, Z12
+	VMAXPS       Z13, Z28, Z13
+	VMINPS       Z13, Z29, Z13
+	VMAXPS       Z14, Z28, Z14
+	VMINPS       Z14, Z29, Z14
+	VMAXPS       Z15, Z28, Z15
+	VMINPS       Z15, Z29, Z15
+	VMAXPS       Z16, Z28, Z16
+	VMINPS       Z16, Z29, Z16
+	VMAXPS       Z17, Z28, Z17
+	VMINPS       Z17, Z29, Z17
+	VMAXPS       Z18, Z28, Z18
+	VMINPS       Z18, Z29, Z18
+	VMAXPS       Z19, Z28, Z19
+	VMINPS       Z19, Z29, Z19
+	VMAXPS       Z20, Z28, Z20
+	VMINPS       Z20, Z29, Z20
+	VMAXPS       Z21, Z28, Z21
+	VMINPS       Z21, Z29, Z21
+	VMAXPS       Z22, Z28, Z22
+	VMINPS       Z22, Z29, Z22
+	VMAXPS       Z23, Z28, Z23
+	VMINPS       Z23, Z29, Z23
+	VMAXPS       Z24, Z28, Z24
+	VMINPS       Z24, Z29, Z24
+	VMAXPS       Z25, Z28, Z25
+	VMINPS       Z25, Z29, Z25
+	VMAXPS       Z26, Z28, Z26
+	VMINPS       Z26, Z29, Z26
+	VMAXPS       Z27, Z28, Z27
+	VMINPS       Z27, Z29, Z27
 	VMOVUPS      Z0, (AX)
 	VMOVUPS      Z1, 64(AX)
 	ADDQ         CX, AX
@@ -3305,6 +6648,43 @@ step:
 	VZEROUPPER
 	RET
 
+// func to1x1AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, FMA3
+TEXT ·to1x1AVX2(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Y0
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VBROADCASTSS (DX), Y1
+	VFMADD231PS  (BX)(SI*1), Y1, Y0
+	ADDQ         $0x00000004, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), CX
+	MOVQ         8(CX), DX
+	TESTQ        DX, DX
+	JE           limits
+	VADDPS       (DX), Y0, Y0
+
+limits:
+	VBROADCASTSS 16(CX), Y1
+	VBROADCASTSS 20(CX), Y2
+	VMAXPS       Y0, Y1, Y0
+	VMINPS       Y0, Y2, Y0
+	VMOVUPS      Y0, (AX)
+	VZEROUPPER
+	RET
+
 // func tile2x1AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 // Requires: AVX, FMA3
 TEXT ·tile2x1AVX2(SB), NOSPLIT, $0-48
@@ -3329,6 +6709,53 @@ step:
 	MOVQ         c+32(FP), AX
 	MOVQ         ldc+40(FP), CX
 	SHLQ         $0x02, CX
+	VMOVUPS      Y0, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Y1, (AX)
+	VZEROUPPER
+	RET
+
+// func to2x1AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, FMA3
+TEXT ·to2x1AVX2(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Y0
+	VBROADCASTSS 4(SI), Y1
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Y2
+	VBROADCASTSS (DX), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS 4(DX), Y3
+	VFMADD231PS  Y2, Y3, Y1
+	ADDQ         $0x00000008, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Y0, Y0
+	ADDQ         CX, BX
+	VADDPS       (BX), Y1, Y1
+
+limits:
+	VBROADCASTSS 16(DX), Y2
+	VBROADCASTSS 20(DX), Y3
+	VMAXPS       Y0, Y2, Y0
+	VMINPS       Y0, Y3, Y0
+	VMAXPS       Y1, Y2, Y1
+	VMINPS       Y1, Y3, Y1
 	VMOVUPS      Y0, (AX)
 	ADDQ         CX, AX
 	VMOVUPS      Y1, (AX)
@@ -3362,6 +6789,62 @@ step:
 	MOVQ         c+32(FP), AX
 	MOVQ         ldc+40(FP), CX
 	SHLQ         $0x02, CX
+	VMOVUPS      Y0, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Y1, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Y2, (AX)
+	VZEROUPPER
+	RET
+
+// func to3x1AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, FMA3
+TEXT ·to3x1AVX2(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Y0
+	VBROADCASTSS 4(SI), Y1
+	VBROADCASTSS 8(SI), Y2
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Y3
+	VBROADCASTSS (DX), Y4
+	VFMADD231PS  Y3, Y4, Y0
+	VBROADCASTSS 4(DX), Y4
+	VFMADD231PS  Y3, Y4, Y1
+	VBROADCASTSS 8(DX), Y4
+	VFMADD231PS  Y3, Y4, Y2
+	ADDQ         $0x0000000c, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Y0, Y0
+	ADDQ         CX, BX
+	VADDPS       (BX), Y1, Y1
+	ADDQ         CX, BX
+	VADDPS       (BX), Y2, Y2
+
+limits:
+	VBROADCASTSS 16(DX), Y3
+	VBROADCASTSS 20(DX), Y4
+	VMAXPS       Y0, Y3, Y0
+	VMINPS       Y0, Y4, Y0
+	VMAXPS       Y1, Y3, Y1
+	VMINPS       Y1, Y4, Y1
+	VMAXPS       Y2, Y3, Y2
+	VMINPS       Y2, Y4, Y2
 	VMOVUPS      Y0, (AX)
 	ADDQ         CX, AX
 	VMOVUPS      Y1, (AX)
@@ -3410,6 +6893,71 @@ step:
 	VZEROUPPER
 	RET
 
+// func to4x1AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, FMA3
+TEXT ·to4x1AVX2(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Y0
+	VBROADCASTSS 4(SI), Y1
+	VBROADCASTSS 8(SI), Y2
+	VBROADCASTSS 12(SI), Y3
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Y4
+	VBROADCASTSS (DX), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS 4(DX), Y5
+	VFMADD231PS  Y4, Y5, Y1
+	VBROADCASTSS 8(DX), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS 12(DX), Y5
+	VFMADD231PS  Y4, Y5, Y3
+	ADDQ         $0x00000010, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Y0, Y0
+	ADDQ         CX, BX
+	VADDPS       (BX), Y1, Y1
+	ADDQ         CX, BX
+	VADDPS       (BX), Y2, Y2
+	ADDQ         CX, BX
+	VADDPS       (BX), Y3, Y3
+
+limits:
+	VBROADCASTSS 16(DX), Y4
+	VBROADCASTSS 20(DX), Y5
+	VMAXPS       Y0, Y4, Y0
+	VMINPS       Y0, Y5, Y0
+	VMAXPS       Y1, Y4, Y1
+	VMINPS       Y1, Y5, Y1
+	VMAXPS       Y2, Y4, Y2
+	VMINPS       Y2, Y5, Y2
+	VMAXPS       Y3, Y4, Y3
+	VMINPS       Y3, Y5, Y3
+	VMOVUPS      Y0, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Y1, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Y2, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Y3, (AX)
+	VZEROUPPER
+	RET
+
 // func tile5x1AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 // Requires: AVX, FMA3
 TEXT ·tile5x1AVX2(SB), NOSPLIT, $0-48
@@ -3443,6 +6991,80 @@ step:
 	MOVQ         c+32(FP), AX
 	MOVQ         ldc+40(FP), CX
 	SHLQ         $0x02, CX
+	VMOVUPS      Y0, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Y1, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Y2, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Y3, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Y4, (AX)
+	VZEROUPPER
+	RET
+
+// func to5x1AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, FMA3
+TEXT ·to5x1AVX2(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Y0
+	VBROADCASTSS 4(SI), Y1
+	VBROADCASTSS 8(SI), Y2
+	VBROADCASTSS 12(SI), Y3
+	VBROADCASTSS 16(SI), Y4
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Y5
+	VBROADCASTSS (DX), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS 4(DX), Y6
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS 8(DX), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS 12(DX), Y6
+	VFMADD231PS  Y5, Y6, Y3
+	VBROADCASTSS 16(DX), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	ADDQ         $0x00000014, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Y0, Y0
+	ADDQ         CX, BX
+	VADDPS       (BX), Y1, Y1
+	ADDQ         CX, BX
+	VADDPS       (BX), Y2, Y2
+	ADDQ         CX, BX
+	VADDPS       (BX), Y3, Y3
+	ADDQ         CX, BX
+	VADDPS       (BX), Y4, Y4
+
+limits:
+	VBROADCASTSS 16(DX), Y5
+	VBROADCASTSS 20(DX), Y6
+	VMAXPS       Y0, Y5, Y0
+	VMINPS       Y0, Y6, Y0
+	VMAXPS       Y1, Y5, Y1
+	VMINPS       Y1, Y6, Y1
+	VMAXPS       Y2, Y5, Y2
+	VMINPS       Y2, Y6, Y2
+	VMAXPS       Y3, Y5, Y3
+	VMINPS       Y3, Y6, Y3
+	VMAXPS       Y4, Y5, Y4
+	VMINPS       Y4, Y6, Y4
 	VMOVUPS      Y0, (AX)
 	ADDQ         CX, AX
 	VMOVUPS      Y1, (AX)
@@ -3505,6 +7127,89 @@ step:
 	VZEROUPPER
 	RET
 
+// func to6x1AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, FMA3
+TEXT ·to6x1AVX2(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Y0
+	VBROADCASTSS 4(SI), Y1
+	VBROADCASTSS 8(SI), Y2
+	VBROADCASTSS 12(SI), Y3
+	VBROADCASTSS 16(SI), Y4
+	VBROADCASTSS 20(SI), Y5
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Y6
+	VBROADCASTSS (DX), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS 4(DX), Y7
+	VFMADD231PS  Y6, Y7, Y1
+	VBROADCASTSS 8(DX), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS 12(DX), Y7
+	VFMADD231PS  Y6, Y7, Y3
+	VBROADCASTSS 16(DX), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS 20(DX), Y7
+	VFMADD231PS  Y6, Y7, Y5
+	ADDQ         $0x00000018, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Y0, Y0
+	ADDQ         CX, BX
+	VADDPS       (BX), Y1, Y1
+	ADDQ         CX, BX
+	VADDPS       (BX), Y2, Y2
+	ADDQ         CX, BX
+	VADDPS       (BX), Y3, Y3
+	ADDQ         CX, BX
+	VADDPS       (BX), Y4, Y4
+	ADDQ         CX, BX
+	VADDPS       (BX), Y5, Y5
+
+limits:
+	VBROADCASTSS 16(DX), Y6
+	VBROADCASTSS 20(DX), Y7
+	VMAXPS       Y0, Y6, Y0
+	VMINPS       Y0, Y7, Y0
+	VMAXPS       Y1, Y6, Y1
+	VMINPS       Y1, Y7, Y1
+	VMAXPS       Y2, Y6, Y2
+	VMINPS       Y2, Y7, Y2
+	VMAXPS       Y3, Y6, Y3
+	VMINPS       Y3, Y7, Y3
+	VMAXPS       Y4, Y6, Y4
+	VMINPS       Y4, Y7, Y4
+	VMAXPS       Y5, Y6, Y5
+	VMINPS       Y5, Y7, Y5
+	VMOVUPS      Y0, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Y1, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Y2, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Y3, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Y4, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Y5, (AX)
+	VZEROUPPER
+	RET
+
 // func tile1x2AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 // Requires: AVX, FMA3
 TEXT ·tile1x2AVX2(SB), NOSPLIT, $0-48
@@ -3527,6 +7232,49 @@ step:
 	MOVQ         c+32(FP), AX
 	MOVQ         ldc+40(FP), CX
 	SHLQ         $0x02, CX
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	VZEROUPPER
+	RET
+
+// func to1x2AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, FMA3
+TEXT ·to1x2AVX2(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Y0
+	VBROADCASTSS (SI), Y1
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VBROADCASTSS (DX), Y2
+	VFMADD231PS  (BX)(SI*1), Y2, Y0
+	VFMADD231PS  32(BX)(SI*1), Y2, Y1
+	ADDQ         $0x00000004, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), CX
+	MOVQ         8(CX), DX
+	TESTQ        DX, DX
+	JE           limits
+	VADDPS       (DX), Y0, Y0
+	VADDPS       32(DX), Y1, Y1
+
+limits:
+	VBROADCASTSS 16(CX), Y2
+	VBROADCASTSS 20(CX), Y3
+	VMAXPS       Y0, Y2, Y0
+	VMINPS       Y0, Y3, Y0
+	VMAXPS       Y1, Y2, Y1
+	VMINPS       Y1, Y3, Y1
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y1, 32(AX)
 	VZEROUPPER
@@ -3561,6 +7309,66 @@ step:
 	MOVQ         c+32(FP), AX
 	MOVQ         ldc+40(FP), CX
 	SHLQ         $0x02, CX
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Y2, (AX)
+	VMOVUPS      Y3, 32(AX)
+	VZEROUPPER
+	RET
+
+// func to2x2AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, FMA3
+TEXT ·to2x2AVX2(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Y0
+	VBROADCASTSS (SI), Y1
+	VBROADCASTSS 4(SI), Y2
+	VBROADCASTSS 4(SI), Y3
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Y4
+	VMOVUPS      32(BX)(SI*1), Y5
+	VBROADCASTSS (DX), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS 4(DX), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	ADDQ         $0x00000008, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Y0, Y0
+	VADDPS       32(BX), Y1, Y1
+	ADDQ         CX, BX
+	VADDPS       (BX), Y2, Y2
+	VADDPS       32(BX), Y3, Y3
+
+limits:
+	VBROADCASTSS 16(DX), Y4
+	VBROADCASTSS 20(DX), Y5
+	VMAXPS       Y0, Y4, Y0
+	VMINPS       Y0, Y5, Y0
+	VMAXPS       Y1, Y4, Y1
+	VMINPS       Y1, Y5, Y1
+	VMAXPS       Y2, Y4, Y2
+	VMINPS       Y2, Y5, Y2
+	VMAXPS       Y3, Y4, Y3
+	VMINPS       Y3, Y5, Y3
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y1, 32(AX)
 	ADDQ         CX, AX
@@ -3614,6 +7422,81 @@ step:
 	VZEROUPPER
 	RET
 
+// func to3x2AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, FMA3
+TEXT ·to3x2AVX2(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Y0
+	VBROADCASTSS (SI), Y1
+	VBROADCASTSS 4(SI), Y2
+	VBROADCASTSS 4(SI), Y3
+	VBROADCASTSS 8(SI), Y4
+	VBROADCASTSS 8(SI), Y5
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Y6
+	VMOVUPS      32(BX)(SI*1), Y7
+	VBROADCASTSS (DX), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS 4(DX), Y8
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS 8(DX), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	ADDQ         $0x0000000c, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Y0, Y0
+	VADDPS       32(BX), Y1, Y1
+	ADDQ         CX, BX
+	VADDPS       (BX), Y2, Y2
+	VADDPS       32(BX), Y3, Y3
+	ADDQ         CX, BX
+	VADDPS       (BX), Y4, Y4
+	VADDPS       32(BX), Y5, Y5
+
+limits:
+	VBROADCASTSS 16(DX), Y6
+	VBROADCASTSS 20(DX), Y7
+	VMAXPS       Y0, Y6, Y0
+	VMINPS       Y0, Y7, Y0
+	VMAXPS       Y1, Y6, Y1
+	VMINPS       Y1, Y7, Y1
+	VMAXPS       Y2, Y6, Y2
+	VMINPS       Y2, Y7, Y2
+	VMAXPS       Y3, Y6, Y3
+	VMINPS       Y3, Y7, Y3
+	VMAXPS       Y4, Y6, Y4
+	VMINPS       Y4, Y7, Y4
+	VMAXPS       Y5, Y6, Y5
+	VMINPS       Y5, Y7, Y5
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Y2, (AX)
+	VMOVUPS      Y3, 32(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      Y5, 32(AX)
+	VZEROUPPER
+	RET
+
 // func tile4x2AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 // Requires: AVX, FMA3
 TEXT ·tile4x2AVX2(SB), NOSPLIT, $0-48
@@ -3653,6 +7536,96 @@ step:
 	MOVQ         c+32(FP), AX
 	MOVQ         ldc+40(FP), CX
 	SHLQ         $0x02, CX
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Y2, (AX)
+	VMOVUPS      Y3, 32(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      Y5, 32(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Y6, (AX)
+	VMOVUPS      Y7, 32(AX)
+	VZEROUPPER
+	RET
+
+// func to4x2AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, FMA3
+TEXT ·to4x2AVX2(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Y0
+	VBROADCASTSS (SI), Y1
+	VBROADCASTSS 4(SI), Y2
+	VBROADCASTSS 4(SI), Y3
+	VBROADCASTSS 8(SI), Y4
+	VBROADCASTSS 8(SI), Y5
+	VBROADCASTSS 12(SI), Y6
+	VBROADCASTSS 12(SI), Y7
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Y8
+	VMOVUPS      32(BX)(SI*1), Y9
+	VBROADCASTSS (DX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 4(DX), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS 8(DX), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 12(DX), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         $0x00000010, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Y0, Y0
+	VADDPS       32(BX), Y1, Y1
+	ADDQ         CX, BX
+	VADDPS       (BX), Y2, Y2
+	VADDPS       32(BX), Y3, Y3
+	ADDQ         CX, BX
+	VADDPS       (BX), Y4, Y4
+	VADDPS       32(BX), Y5, Y5
+	ADDQ         CX, BX
+	VADDPS       (BX), Y6, Y6
+	VADDPS       32(BX), Y7, Y7
+
+limits:
+	VBROADCASTSS 16(DX), Y8
+	VBROADCASTSS 20(DX), Y9
+	VMAXPS       Y0, Y8, Y0
+	VMINPS       Y0, Y9, Y0
+	VMAXPS       Y1, Y8, Y1
+	VMINPS       Y1, Y9, Y1
+	VMAXPS       Y2, Y8, Y2
+	VMINPS       Y2, Y9, Y2
+	VMAXPS       Y3, Y8, Y3
+	VMINPS       Y3, Y9, Y3
+	VMAXPS       Y4, Y8, Y4
+	VMINPS       Y4, Y9, Y4
+	VMAXPS       Y5, Y8, Y5
+	VMINPS       Y5, Y9, Y5
+	VMAXPS       Y6, Y8, Y6
+	VMINPS       Y6, Y9, Y6
+	VMAXPS       Y7, Y8, Y7
+	VMINPS       Y7, Y9, Y7
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y1, 32(AX)
 	ADDQ         CX, AX
@@ -3728,6 +7701,111 @@ step:
 	VZEROUPPER
 	RET
 
+// func to5x2AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, FMA3
+TEXT ·to5x2AVX2(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Y0
+	VBROADCASTSS (SI), Y1
+	VBROADCASTSS 4(SI), Y2
+	VBROADCASTSS 4(SI), Y3
+	VBROADCASTSS 8(SI), Y4
+	VBROADCASTSS 8(SI), Y5
+	VBROADCASTSS 12(SI), Y6
+	VBROADCASTSS 12(SI), Y7
+	VBROADCASTSS 16(SI), Y8
+	VBROADCASTSS 16(SI), Y9
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Y10
+	VMOVUPS      32(BX)(SI*1), Y11
+	VBROADCASTSS (DX), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 4(DX), Y12
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS 8(DX), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 12(DX), Y12
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS 16(DX), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         $0x00000014, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Y0, Y0
+	VADDPS       32(BX), Y1, Y1
+	ADDQ         CX, BX
+	VADDPS       (BX), Y2, Y2
+	VADDPS       32(BX), Y3, Y3
+	ADDQ         CX, BX
+	VADDPS       (BX), Y4, Y4
+	VADDPS       32(BX), Y5, Y5
+	ADDQ         CX, BX
+	VADDPS       (BX), Y6, Y6
+	VADDPS       32(BX), Y7, Y7
+	ADDQ         CX, BX
+	VADDPS       (BX), Y8, Y8
+	VADDPS       32(BX), Y9, Y9
+
+limits:
+	VBROADCASTSS 16(DX), Y10
+	VBROADCASTSS 20(DX), Y11
+	VMAXPS       Y0, Y10, Y0
+	VMINPS       Y0, Y11, Y0
+	VMAXPS       Y1, Y10, Y1
+	VMINPS       Y1, Y11, Y1
+	VMAXPS       Y2, Y10, Y2
+	VMINPS       Y2, Y11, Y2
+	VMAXPS       Y3, Y10, Y3
+	VMINPS       Y3, Y11, Y3
+	VMAXPS       Y4, Y10, Y4
+	VMINPS       Y4, Y11, Y4
+	VMAXPS       Y5, Y10, Y5
+	VMINPS       Y5, Y11, Y5
+	VMAXPS       Y6, Y10, Y6
+	VMINPS       Y6, Y11, Y6
+	VMAXPS       Y7, Y10, Y7
+	VMINPS       Y7, Y11, Y7
+	VMAXPS       Y8, Y10, Y8
+	VMINPS       Y8, Y11, Y8
+	VMAXPS       Y9, Y10, Y9
+	VMINPS       Y9, Y11, Y9
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Y2, (AX)
+	VMOVUPS      Y3, 32(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      Y5, 32(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Y6, (AX)
+	VMOVUPS      Y7, 32(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Y8, (AX)
+	VMOVUPS      Y9, 32(AX)
+	VZEROUPPER
+	RET
+
 // func tile6x2AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int)
 // Requires: AVX, FMA3
 TEXT ·tile6x2AVX2(SB), NOSPLIT, $0-48
@@ -3777,6 +7855,126 @@ step:
 	MOVQ         c+32(FP), AX
 	MOVQ         ldc+40(FP), CX
 	SHLQ         $0x02, CX
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Y2, (AX)
+	VMOVUPS      Y3, 32(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      Y5, 32(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Y6, (AX)
+	VMOVUPS      Y7, 32(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Y8, (AX)
+	VMOVUPS      Y9, 32(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Y10, (AX)
+	VMOVUPS      Y11, 32(AX)
+	VZEROUPPER
+	RET
+
+// func to6x2AVX2(k int, offsets *int32, a *float32, b *float32, c *float32, ldc int, end *byte)
+// Requires: AVX, FMA3
+TEXT ·to6x2AVX2(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         offsets+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         end+48(FP), SI
+	MOVQ         (SI), SI
+	VBROADCASTSS (SI), Y0
+	VBROADCASTSS (SI), Y1
+	VBROADCASTSS 4(SI), Y2
+	VBROADCASTSS 4(SI), Y3
+	VBROADCASTSS 8(SI), Y4
+	VBROADCASTSS 8(SI), Y5
+	VBROADCASTSS 12(SI), Y6
+	VBROADCASTSS 12(SI), Y7
+	VBROADCASTSS 16(SI), Y8
+	VBROADCASTSS 16(SI), Y9
+	VBROADCASTSS 20(SI), Y10
+	VBROADCASTSS 20(SI), Y11
+
+step:
+	MOVLQSX      (CX), SI
+	ADDQ         $0x04, CX
+	VMOVUPS      (BX)(SI*1), Y12
+	VMOVUPS      32(BX)(SI*1), Y13
+	VBROADCASTSS (DX), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(DX), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 8(DX), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(DX), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS 16(DX), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 20(DX), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	ADDQ         $0x00000018, DX
+	DECQ         AX
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         end+48(FP), DX
+	MOVQ         8(DX), BX
+	TESTQ        BX, BX
+	JE           limits
+	VADDPS       (BX), Y0, Y0
+	VADDPS       32(BX), Y1, Y1
+	ADDQ         CX, BX
+	VADDPS       (BX), Y2, Y2
+	VADDPS       32(BX), Y3, Y3
+	ADDQ         CX, BX
+	VADDPS       (BX), Y4, Y4
+	VADDPS       32(BX), Y5, Y5
+	ADDQ         CX, BX
+	VADDPS       (BX), Y6, Y6
+	VADDPS       32(BX), Y7, Y7
+	ADDQ         CX, BX
+	VADDPS       (BX), Y8, Y8
+	VADDPS       32(BX), Y9, Y9
+	ADDQ         CX, BX
+	VADDPS       (BX), Y10, Y10
+	VADDPS       32(BX), Y11, Y11
+
+limits:
+	VBROADCASTSS 16(DX), Y12
+	VBROADCASTSS 20(DX), Y13
+	VMAXPS       Y0, Y12, Y0
+	VMINPS       Y0, Y13, Y0
+	VMAXPS       Y1, Y12, Y1
+	VMINPS       Y1, Y13, Y1
+	VMAXPS       Y2, Y12, Y2
+	VMINPS       Y2, Y13, Y2
+	VMAXPS       Y3, Y12, Y3
+	VMINPS       Y3, Y13, Y3
+	VMAXPS       Y4, Y12, Y4
+	VMINPS       Y4, Y13, Y4
+	VMAXPS       Y5, Y12, Y5
+	VMINPS       Y5, Y13, Y5
+	VMAXPS       Y6, Y12, Y6
+	VMINPS       Y6, Y13, Y6
+	VMAXPS       Y7, Y12, Y7
+	VMINPS       Y7, Y13, Y7
+	VMAXPS       Y8, Y12, Y8
+	VMINPS       Y8, Y13, Y8
+	VMAXPS       Y9, Y12, Y9
+	VMINPS       Y9, Y13, Y9
+	VMAXPS       Y10, Y12, Y10
+	VMINPS       Y10, Y13, Y10
+	VMAXPS       Y11, Y12, Y11
+	VMINPS       Y11, Y13, Y11
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y1, 32(AX)
 	ADDQ         CX, AX

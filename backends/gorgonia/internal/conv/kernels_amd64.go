@@ -12,10 +12,10 @@ import (
 func kernels() []*kernel {
 	k := []*kernel{plainKernel}
 	if vec.HasAVX2() {
-		k = append([]*kernel{{name: "AVX2", rows: 6, lanes: 8, tiles: tilesAVX2, across: acrossAVX2, wide: tile1x8AVX2, wideVectors: 8, finish: finishByAVX2, copyRows: copyRowsByAVX2, depthwise: depthwiseAVX2, largest: largestAVX2, sum: sumAVX2}}, k...)
+		k = append([]*kernel{{name: "AVX2", rows: 6, lanes: 8, tiles: tilesAVX2, tilesTo: tilesToAVX2, across: acrossAVX2, wide: tile1x8AVX2, wideVectors: 8, finish: finishByAVX2, copyRows: copyRowsByAVX2, depthwise: depthwiseAVX2, largest: largestAVX2, sum: sumAVX2}}, k...)
 	}
 	if vec.HasAVX512() {
-		k = append([]*kernel{{name: "AVX-512", rows: 14, lanes: 16, tiles: tilesAVX512, across: acrossAVX512, wide: tile1x8AVX512, wideVectors: 8, finish: finishByAVX512, copyRows: copyRowsByAVX512, depthwise: depthwiseAVX512, largest: largestAVX512, sum: sumAVX512}}, k...)
+		k = append([]*kernel{{name: "AVX-512", rows: 14, lanes: 16, tiles: tilesAVX512, tilesTo: tilesToAVX512, across: acrossAVX512, wide: tile1x8AVX512, wideVectors: 8, finish: finishByAVX512, copyRows: copyRowsByAVX512, depthwise: depthwiseAVX512, largest: largestAVX512, sum: sumAVX512}}, k...)
 	}
 	return k
 }

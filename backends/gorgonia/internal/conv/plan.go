@@ -29,6 +29,7 @@ type plan struct {
 	direct bool
 
 	across bool // vectors are of channels, not of columns
+	flat   bool // columns of a block are one row of the output, and tiles write there
 
 	tables depthwiseTables // of a depthwise convolution
 
@@ -134,6 +135,9 @@ func (p *plan) cut(c *Conv) {
 		p.scratch = 0
 		return
 	}
+	// The last block may be as small as one column: of less than a vector there are no tiles.
+	smallest := (p.out[1] - (p.rowBlocks-1)*p.rows) * (p.out[2] - (p.colBlocks-1)*p.cols)
+	p.flat = c.tilesTo() && !p.across && smallest >= c.kern.lanes && (p.rows == 1 || p.width == p.out[2])
 	p.fillOffsets(c)
 }
 
@@ -170,8 +174,13 @@ func (p *plan) cutDirect(c *Conv) bool {
 	if p.across {
 		p.scratch = 2 * p.cols * vector
 	}
+	p.flat = c.tilesTo() && !p.across
 	return true
 }
+
+// tilesTo says whether tiles may write to the output: of few rows, there are wider ones
+// that do not.
+func (c *Conv) tilesTo() bool { return c.kern.tilesTo != nil && c.outC > 2 }
 
 // fewPages is how many pages are read at once without having to look up where they are.
 const fewPages = 64

@@ -120,11 +120,27 @@ func (r *rowPooling) run(p *pool.Pool, s Pooling, dst, src []float32, planes int
 			r.counts[o] = float32(max(1, r.count(2, o)))
 		}
 	}
+	if f := r.ofWholePlane(); f != nil {
+		return global(p, dst, src, planes, r.in[0]*r.in[1]*r.in[2], f)
+	}
 	perPlane := len(dst)/planes*r.w.kernel[1] + 1
 	if r.chooseKernel() {
 		perPlane = (perPlane + 3) / 4
 	}
 	p.Run(planes, grainOps/8/perPlane, r)
+	return nil
+}
+
+// ofWholePlane is the function of a plane that the pooling is, when it has one window, of
+// all elements.
+func (r *rowPooling) ofWholePlane() func([]float32) float32 {
+	switch {
+	case r.out != [3]int{1, 1, 1} || r.w.kernel != r.in || r.w.begin != [3]int{} || r.w.dilation != [3]int{1, 1, 1} || r.power > 0:
+	case r.average:
+		return vec.Mean
+	case r.kern != nil:
+		return vec.MaxOf
+	}
 	return nil
 }
 

@@ -26,6 +26,7 @@ var scratches = sync.Pool{New: func() any { return new(scratch) }}
 type scratch struct {
 	buf       []float32
 	finish    finishing
+	end       tileEnd
 	depthwise depthwiseArgs
 }
 
@@ -140,10 +141,13 @@ func (r *run) tasks(s *scratch, lo, hi, gathered int) int {
 			gathered = i / r.parts
 		}
 		for u := b.first; u < b.after; u++ {
-			if r.plan.across {
+			switch {
+			case r.plan.across:
 				r.multiplyAcross(planes, sums, &b, u)
 				r.finishAcross(s, sums, &b, u)
-			} else {
+			case r.plan.flat:
+				r.multiplyTo(s, planes, sums, &b, u)
+			default:
 				r.multiply(planes, sums, &b, u)
 				r.finish(s, sums, &b, u)
 			}
@@ -281,6 +285,48 @@ func (r *run) multiply(planes, sums []float32, b *block, t int) {
 		}
 		kern.tiles[vectors-1][rows-1](c.steps, offsets, weights, &planes[j], &sums[j], p.sumStride)
 		j += vectors * kern.lanes
+	}
+}
+
+// multiplyTo computes the output of tile t where columns of b lie there as they do here:
+// whole vectors at once, and what is left by way of sums.
+func (r *run) multiplyTo(s *scratch, planes, sums []float32, b *block, t int) {
+	c, p := r.conv, r.plan
+	kern := c.kern
+	first, rows := c.tile(t)
+	weights, offsets := unsafe.SliceData(c.tileWeights(b.g, t)), unsafe.SliceData(p.offsets)
+	columns, size := b.rows*b.cols, p.out[0]*p.out[1]*p.out[2]
+	channel := b.g*c.outC + first
+	at := (b.n*c.spec.OutChannels+channel)*size + (b.od*p.out[1]+b.oh)*p.out[2] + b.ow
+	dst := r.dst[at:][:(rows-1)*size+columns]
+	end := &s.end
+	*end = tileEnd{bias: &c.bias[channel], low: c.low, high: c.high}
+	whole := columns / kern.lanes * kern.lanes
+	for j := 0; j < whole; {
+		vectors := min(len(kern.tilesTo), (whole-j)/kern.lanes)
+		if r.res != nil {
+			end.res = &r.res[at+j]
+		}
+		kern.tilesTo[vectors-1][rows-1](c.steps, offsets, weights, &planes[j], &dst[j], size, (*byte)(unsafe.Pointer(end)))
+		j += vectors * kern.lanes
+	}
+	*end = tileEnd{}
+	if whole < columns {
+		j := columns - kern.lanes
+		kern.tiles[0][rows-1](c.steps, offsets, weights, &planes[j], &sums[0], kern.lanes)
+		for i := range rows {
+			f := finishing{dst: dst[i*size+whole:], src: sums[i*kern.lanes+whole-j:], n: columns - whole, rows: 1, bias: c.bias[channel+i], low: c.low, high: c.high}
+			if r.res != nil {
+				f.res = r.res[at+i*size+whole:]
+			}
+			s.finish = f
+			kern.finish(&s.finish)
+		}
+	}
+	if !c.spec.Activation.isLimits() {
+		for i := range rows {
+			c.spec.Activation.apply(dst[i*size:][:columns])
+		}
 	}
 }
 

@@ -10,6 +10,12 @@ var tilesAVX512 = [][]tileFunc{
 	{tile1x2AVX512, tile2x2AVX512, tile3x2AVX512, tile4x2AVX512, tile5x2AVX512, tile6x2AVX512, tile7x2AVX512, tile8x2AVX512, tile9x2AVX512, tile10x2AVX512, tile11x2AVX512, tile12x2AVX512, tile13x2AVX512, tile14x2AVX512},
 }
 
+// tilesToAVX512 are the kernels by vectors and rows, each less one.
+var tilesToAVX512 = [][]tileToFunc{
+	{to1x1AVX512, to2x1AVX512, to3x1AVX512, to4x1AVX512, to5x1AVX512, to6x1AVX512, to7x1AVX512, to8x1AVX512, to9x1AVX512, to10x1AVX512, to11x1AVX512, to12x1AVX512, to13x1AVX512, to14x1AVX512},
+	{to1x2AVX512, to2x2AVX512, to3x2AVX512, to4x2AVX512, to5x2AVX512, to6x2AVX512, to7x2AVX512, to8x2AVX512, to9x2AVX512, to10x2AVX512, to11x2AVX512, to12x2AVX512, to13x2AVX512, to14x2AVX512},
+}
+
 // acrossAVX512 are the kernels whose vectors are channels, by columns, less one.
 var acrossAVX512 = []tileFunc{across1x2AVX512, across2x2AVX512, across3x2AVX512, across4x2AVX512, across5x2AVX512, across6x2AVX512, across7x2AVX512, across8x2AVX512, across9x2AVX512, across10x2AVX512, across11x2AVX512, across12x2AVX512, across13x2AVX512, across14x2AVX512}
 
@@ -17,6 +23,12 @@ var acrossAVX512 = []tileFunc{across1x2AVX512, across2x2AVX512, across3x2AVX512,
 var tilesAVX2 = [][]tileFunc{
 	{tile1x1AVX2, tile2x1AVX2, tile3x1AVX2, tile4x1AVX2, tile5x1AVX2, tile6x1AVX2},
 	{tile1x2AVX2, tile2x2AVX2, tile3x2AVX2, tile4x2AVX2, tile5x2AVX2, tile6x2AVX2},
+}
+
+// tilesToAVX2 are the kernels by vectors and rows, each less one.
+var tilesToAVX2 = [][]tileToFunc{
+	{to1x1AVX2, to2x1AVX2, to3x1AVX2, to4x1AVX2, to5x1AVX2, to6x1AVX2},
+	{to1x2AVX2, to2x2AVX2, to3x2AVX2, to4x2AVX2, to5x2AVX2, to6x2AVX2},
 }
 
 // acrossAVX2 are the kernels whose vectors are channels, by columns, less one.

@@ -22,12 +22,13 @@ func emitConv() {
 	for _, s := range tileShapes {
 		for vectors := 1; vectors <= s.vectors; vectors++ {
 			for rows := 1; rows <= s.rows; rows++ {
-				emitTile(s.m, rows, vectors, false)
+				emitTile(s.m, rows, vectors, along)
+				emitTile(s.m, rows, vectors, toOutput)
 			}
 		}
-		emitTile(s.m, 1, 8, false)
+		emitTile(s.m, 1, 8, along)
 		for rows := 1; rows <= s.rows; rows++ {
-			emitTile(s.m, rows, s.vectors, true)
+			emitTile(s.m, rows, s.vectors, across)
 		}
 		emitFinish(s.m, false)
 		emitFinish(s.m, true)
@@ -36,28 +37,54 @@ func emitConv() {
 	emitDeinterleave()
 }
 
-func tileName(m *machine, rows, vectors int, across bool) string {
-	if across {
-		return fmt.Sprintf("across%dx%d%s", rows, vectors, m.name)
-	}
-	return fmt.Sprintf("tile%dx%d%s", rows, vectors, m.name)
+// tileKind says what the vectors of a tile are, and where its sums go.
+type tileKind string
+
+const (
+	along    tileKind = "tile"   // vectors of columns
+	across   tileKind = "across" // vectors of weights; the rows are columns
+	toOutput tileKind = "to"     // along, and then all that follows the sums
+)
+
+// Offsets in package conv's tileEnd.
+const (
+	endBias = 8 * iota // a number for each row
+	endRes             // what is added, or 0
+	endLow
+	endHigh = endLow + 4
+)
+
+func tileName(m *machine, rows, vectors int, kind tileKind) string {
+	return fmt.Sprintf("%s%dx%d%s", kind, rows, vectors, m.name)
 }
 
 // emitTile writes the product of rows of weights with vectors of columns, each of
-// whose steps is found by an offset from b in bytes. Across, the vectors are of
-// weights, and the rows are columns.
-func emitTile(m *machine, rows, vectors int, across bool) {
-	TEXT(tileName(m, rows, vectors, across), attr.NOSPLIT, "func(k int, offsets *int32, a, b, c *float32, ldc int)")
+// whose steps is found by an offset from b in bytes.
+func emitTile(m *machine, rows, vectors int, kind tileKind) {
+	params := "k int, offsets *int32, a, b, c *float32, ldc int"
+	if kind == toOutput {
+		params += ", end *byte"
+	}
+	TEXT(tileName(m, rows, vectors, kind), attr.NOSPLIT, "func("+params+")")
 	Pragma("noescape")
 	k := Load(Param("k"), GP64())
 	offsets := Load(Param("offsets"), GP64())
 	a := Load(Param("a"), GP64())
 	b := Load(Param("b"), GP64())
 	acc := make([][]Op, rows)
+	var bias reg.Register
+	if kind == toOutput {
+		bias = Load(Param("end"), GP64())
+		MOVQ(Mem{Base: bias, Disp: endBias}, bias)
+	}
 	for r := range acc {
 		for range vectors {
 			v := m.reg()
-			m.zero(v)
+			if kind == toOutput {
+				VBROADCASTSS(Mem{Base: bias, Disp: 4 * r}, v)
+			} else {
+				m.zero(v)
+			}
 			acc[r] = append(acc[r], v)
 		}
 	}
@@ -69,7 +96,7 @@ func emitTile(m *machine, rows, vectors int, across bool) {
 	vector := func(v int) Mem { return Mem{Base: b, Index: at, Scale: 1, Disp: v * m.bytes()} }
 	element := func(r int) Mem { return Mem{Base: a, Disp: 4 * r} }
 	advance := 4 * rows
-	if across {
+	if kind == across {
 		vector = func(v int) Mem { return Mem{Base: a, Disp: v * m.bytes()} }
 		element = func(r int) Mem { return Mem{Base: b, Index: at, Scale: 1, Disp: 4 * r} }
 		advance = vectors * m.bytes()
@@ -100,6 +127,9 @@ func emitTile(m *machine, rows, vectors int, across bool) {
 	c := Load(Param("c"), GP64())
 	ldc := Load(Param("ldc"), GP64())
 	SHLQ(U8(2), ldc)
+	if kind == toOutput {
+		emitTileEnd(m, acc, ldc)
+	}
 	for r := range rows {
 		for v := range vectors {
 			VMOVUPS(acc[r][v], Mem{Base: c, Disp: v * m.bytes()})
@@ -110,6 +140,32 @@ func emitTile(m *machine, rows, vectors int, across bool) {
 	}
 	VZEROUPPER()
 	RET()
+}
+
+// emitTileEnd adds what is to be added to the sums, and keeps them between the limits.
+func emitTileEnd(m *machine, acc [][]Op, ldc reg.Register) {
+	end, res := Load(Param("end"), GP64()), GP64()
+	MOVQ(Mem{Base: end, Disp: endRes}, res)
+	TESTQ(res, res)
+	JE(LabelRef("limits"))
+	for r, row := range acc {
+		for v, a := range row {
+			VADDPS(Mem{Base: res, Disp: v * m.bytes()}, a, a)
+		}
+		if r < len(acc)-1 {
+			ADDQ(ldc, res)
+		}
+	}
+	Label("limits")
+	low, high := m.reg(), m.reg()
+	VBROADCASTSS(Mem{Base: end, Disp: endLow}, low)
+	VBROADCASTSS(Mem{Base: end, Disp: endHigh}, high)
+	for _, row := range acc {
+		for _, a := range row {
+			VMAXPS(a, low, a)
+			VMINPS(a, high, a)
+		}
+	}
 }
 
 // emitFinish writes what follows the sums of one channel: rows of n sums go to
@@ -277,26 +333,24 @@ func tileTables() string {
 	var b strings.Builder
 	b.WriteString(strings.Replace(header("!purego"), "package vec", "package conv", 1))
 	for _, s := range tileShapes {
-		fmt.Fprintf(&b, "\n// tiles%s are the kernels by vectors and rows, each less one.\nvar tiles%s = [][]tileFunc{\n", s.m.name, s.m.name)
-		for vectors := 1; vectors <= s.vectors; vectors++ {
-			b.WriteString("\t{")
+		names := func(vectors int, kind tileKind) string {
+			var list []string
 			for rows := 1; rows <= s.rows; rows++ {
-				if rows > 1 {
-					b.WriteString(", ")
-				}
-				b.WriteString(tileName(s.m, rows, vectors, false))
+				list = append(list, tileName(s.m, rows, vectors, kind))
 			}
-			b.WriteString("},\n")
+			return strings.Join(list, ", ")
 		}
-		b.WriteString("}\n")
-		fmt.Fprintf(&b, "\n// across%s are the kernels whose vectors are channels, by columns, less one.\nvar across%s = []tileFunc{", s.m.name, s.m.name)
-		for rows := 1; rows <= s.rows; rows++ {
-			if rows > 1 {
-				b.WriteString(", ")
+		for _, t := range []struct {
+			kind      tileKind
+			name, typ string
+		}{{along, "tiles", "tileFunc"}, {toOutput, "tilesTo", "tileToFunc"}} {
+			fmt.Fprintf(&b, "\n// %s%s are the kernels by vectors and rows, each less one.\nvar %s%s = [][]%s{\n", t.name, s.m.name, t.name, s.m.name, t.typ)
+			for vectors := 1; vectors <= s.vectors; vectors++ {
+				fmt.Fprintf(&b, "\t{%s},\n", names(vectors, t.kind))
 			}
-			b.WriteString(tileName(s.m, rows, s.vectors, true))
+			b.WriteString("}\n")
 		}
-		b.WriteString("}\n")
+		fmt.Fprintf(&b, "\n// across%s are the kernels whose vectors are channels, by columns, less one.\nvar across%s = []tileFunc{%s}\n", s.m.name, s.m.name, names(s.vectors, across))
 	}
 	return b.String()
 }
