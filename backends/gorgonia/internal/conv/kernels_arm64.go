@@ -4,7 +4,7 @@ package conv
 
 import "unsafe"
 
-var neonKernel = &kernel{name: "NEON", rows: 6, lanes: 4, tiles: tilesNEON, across: acrossNEON, wide: tile1x8NEON, wideVectors: 8, finish: finishByNEON,
+var neonKernel = &kernel{name: "NEON", rows: 6, lanes: 4, tiles: tilesNEON, across: acrossNEON, wide: tile1x8NEON, wideVectors: 8, finish: finishByNEON, copyRows: plainCopyRows,
 	depthwise: map[[2]int]*[depthwiseRows]depthwiseFunc{
 		{3, 1}: &depthwise3Stride1NEON, {3, 2}: &depthwise3Stride2NEON,
 		{5, 1}: &depthwise5Stride1NEON, {5, 2}: &depthwise5Stride2NEON,

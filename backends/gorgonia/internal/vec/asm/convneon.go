@@ -15,12 +15,12 @@ const neonTileRows, neonTileVectors = 6, 4
 func emitConvNEON(file *neon.File) {
 	for vectors := 1; vectors <= neonTileVectors; vectors++ {
 		for rows := 1; rows <= neonTileRows; rows++ {
-			emitTileNEON(file, rows, vectors, false)
+			emitTileNEON(file, rows, vectors, along)
 		}
 	}
-	emitTileNEON(file, 1, 8, false)
+	emitTileNEON(file, 1, 8, along)
 	for rows := 1; rows <= neonTileRows; rows++ {
-		emitTileNEON(file, rows, neonTileVectors, true)
+		emitTileNEON(file, rows, neonTileVectors, across)
 	}
 	emitFinishNEON(file, false)
 	emitFinishNEON(file, true)
@@ -84,8 +84,8 @@ func loadVectors(f *neon.Func, base string, n int) []neon.V {
 }
 
 // emitTileNEON writes what emitTile writes.
-func emitTileNEON(file *neon.File, rows, vectors int, across bool) {
-	f := file.Func(tileName(asimd, rows, vectors, across), "func(k int, offsets *int32, a, b, c *float32, ldc int)", "")
+func emitTileNEON(file *neon.File, rows, vectors int, kind tileKind) {
+	f := file.Func(tileName(asimd, rows, vectors, kind), "func(k int, offsets *int32, a, b, c *float32, ldc int)", "")
 	const k, offsets, a, b, c, ldc, at = "R0", "R1", "R2", "R3", "R4", "R5", "R6"
 	loadArgs(f, "k", "offsets", "a", "b", "c", "ldc")
 	acc := f.Regs(rows * vectors)
@@ -97,7 +97,7 @@ func emitTileNEON(file *neon.File, rows, vectors int, across bool) {
 	f.Ins("ADD %s, %s", b, at)
 	var x []neon.V
 	var y []lane
-	if across {
+	if kind == across {
 		x = loadVectors(f, a, vectors)
 		y = loadLanes(f, at, rows, false)
 		f.Ins("ADD $%d, %s", 16*vectors, a)
@@ -453,10 +453,10 @@ func tablesNEON() string {
 	}
 	b.WriteString("\n// tilesNEON are the kernels by vectors and rows, each less one.\nvar tilesNEON = [][]tileFunc{\n")
 	for vectors := 1; vectors <= neonTileVectors; vectors++ {
-		fmt.Fprintf(&b, "\t{%s},\n", names(neonTileRows, func(rows int) string { return tileName(asimd, rows, vectors, false) }))
+		fmt.Fprintf(&b, "\t{%s},\n", names(neonTileRows, func(rows int) string { return tileName(asimd, rows, vectors, along) }))
 	}
 	fmt.Fprintf(&b, "}\n\n// acrossNEON are the kernels whose vectors are channels, by columns, less one.\nvar acrossNEON = []tileFunc{%s}\n",
-		names(neonTileRows, func(rows int) string { return tileName(asimd, rows, neonTileVectors, true) }))
+		names(neonTileRows, func(rows int) string { return tileName(asimd, rows, neonTileVectors, across) }))
 	for _, size := range []int{3, 5} {
 		for stride := 1; stride <= 2; stride++ {
 			name := fmt.Sprintf("depthwise%dStride%dNEON", size, stride)
