@@ -45,6 +45,12 @@ const (
 	// DefaultLiftLimit is the most bytes that lifting the arguments or the
 	// result of one call may take.
 	DefaultLiftLimit = 1 << 30
+	// DefaultTaskLimit is the most calls of async functions, of guests and of the
+	// host, that have not ended.
+	DefaultTaskLimit = 10_000
+	// DefaultThreadLimit is the most threads that are in the middle of core code
+	// at once: each has a stack of its own.
+	DefaultThreadLimit = 1000
 	// DefaultPlanLimit is the most steps that instantiating a component may
 	// take, nested components included. One step is one definition executed.
 	DefaultPlanLimit = 100_000
@@ -60,6 +66,8 @@ type Config struct {
 	tableLimit    uint32
 	handleLimit   uint32
 	liftLimit     uint64
+	taskLimit     uint32
+	threadLimit   uint32
 	planLimit     int
 	coreInstances int
 	uninterrupted bool
@@ -75,6 +83,8 @@ func NewConfig() Config {
 		tableLimit:    DefaultTableLimit,
 		handleLimit:   DefaultHandleLimit,
 		liftLimit:     DefaultLiftLimit,
+		taskLimit:     DefaultTaskLimit,
+		threadLimit:   DefaultThreadLimit,
 		planLimit:     DefaultPlanLimit,
 		coreInstances: DefaultCoreInstanceLimit,
 	}
@@ -105,6 +115,14 @@ func (c Config) WithHandleLimit(handles uint32) Config { c.handleLimit = handles
 // views included. A call that takes more traps.
 func (c Config) WithLiftLimit(bytes uint64) Config { c.liftLimit = bytes; return c }
 
+// WithTaskLimit sets the most calls of async functions, of an instance's own and of
+// the host's, that have not ended at any time. A call beyond it traps.
+func (c Config) WithTaskLimit(tasks uint32) Config { c.taskLimit = tasks; return c }
+
+// WithThreadLimit sets the most threads of an instance that are in the middle of
+// core code at once. Each has a stack of its own. A call beyond it traps.
+func (c Config) WithThreadLimit(threads uint32) Config { c.threadLimit = threads; return c }
+
 // WithPlanLimit sets the most steps that instantiating a component may take.
 func (c Config) WithPlanLimit(steps int) Config { c.planLimit = steps; return c }
 
@@ -128,6 +146,15 @@ type Features struct {
 	CanonicalNames bool
 	// NestedNames has nested namespaces and packages in interface names.
 	NestedNames bool
+	// Threads has cooperative threads: the built-ins thread.*.
+	Threads bool
+	// ErrorContext has the type error-context and its built-ins.
+	ErrorContext bool
+	// MoreAsyncBuiltins has reads and writes of streams and futures that block,
+	// and cancels that do not.
+	MoreAsyncBuiltins bool
+	// AsyncStackful has async lifts without a callback.
+	AsyncStackful bool
 }
 
 // WithFeatures turns proposed features on.
@@ -147,15 +174,20 @@ type Progress struct {
 }
 
 func (c Config) validation() validate.Features {
+	f := c.features
 	return validate.Features{
-		FixedLengthLists: c.features.FixedLengthLists,
-		CanonicalNames:   c.features.CanonicalNames,
-		NestedNames:      c.features.NestedNames,
+		Async: true, MoreAsyncBuiltins: f.MoreAsyncBuiltins, AsyncStackful: f.AsyncStackful,
+		Threads: f.Threads, ErrorContext: f.ErrorContext,
+		FixedLengthLists: f.FixedLengthLists, CanonicalNames: f.CanonicalNames, NestedNames: f.NestedNames,
 	}
 }
 
 func (c Config) abiLimits() abi.Limits {
-	return abi.Limits{MaxHandles: int(c.handleLimit), MaxHostResources: int(c.handleLimit), MaxLiftBytes: int64(min(c.liftLimit, math.MaxInt64))}
+	return abi.Limits{
+		MaxHandles: int(c.handleLimit), MaxHostResources: int(c.handleLimit),
+		MaxLiftBytes: int64(min(c.liftLimit, math.MaxInt64)),
+		MaxTasks:     int(c.taskLimit), MaxThreads: int(c.threadLimit),
+	}
 }
 
 func (c Config) core() corewasm.Config {

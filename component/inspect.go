@@ -41,7 +41,7 @@ func Inspect(wasm []byte, stage Stage) (string, error) {
 		p.component(decoded, 0)
 		return p.String(), nil
 	}
-	valid, err := validate.Validate(decoded, validate.Features{})
+	valid, err := validate.Validate(decoded, NewConfig().validation())
 	if err != nil {
 		return "", err
 	}

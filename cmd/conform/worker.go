@@ -45,7 +45,7 @@ type engineOptions struct {
 func (o *engineOptions) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.engine, "engine", component.EngineCompiler.String(), "wazero's engine: compiler or interpreter")
 	cmd.Flags().BoolVar(&o.host, "host", false, "define what wasmtime's own suite imports (instance host)")
-	cmd.Flags().StringSliceVar(&o.extra, "features", []string{"fixed-length-lists"}, "what is on of the proposals that are not standard yet: fixed-length-lists, canonical-names, nested-names")
+	cmd.Flags().StringSliceVar(&o.extra, "features", []string{"fixed-length-lists", "threads", "error-context", "more-async-builtins", "async-stackful"}, "what is on of the proposals that are not standard yet, canonical-names and nested-names among them")
 	cmd.Flags().BoolVar(&o.only, "validate", false, "compile what scripts define without instantiating it, as wasm-tools' suite wants it")
 	cmd.Flags().Uint64Var(&o.memory, "memory", 16<<30, "the most bytes that the memories of one instance may have together")
 	cmd.Flags().DurationVar(&o.timeout, "timeout", 10*time.Second, "the longest that one command may run")
@@ -55,6 +55,7 @@ func (o *engineOptions) flags(cmd *cobra.Command) {
 func (o *engineOptions) features() (f component.Features, err error) {
 	known := map[string]*bool{
 		"fixed-length-lists": &f.FixedLengthLists, "canonical-names": &f.CanonicalNames, "nested-names": &f.NestedNames,
+		"threads": &f.Threads, "error-context": &f.ErrorContext, "more-async-builtins": &f.MoreAsyncBuiltins, "async-stackful": &f.AsyncStackful,
 	}
 	for _, name := range o.extra {
 		on, ok := known[name]

@@ -30,7 +30,7 @@ func TestInspectShowsComponentsModulesAndModels(t *testing.T) {
 
 func TestInspectRefusesWhatIsNotValid(t *testing.T) {
 	for name, want := range map[string]string{
-		"testdata/guests/async.wasm":       "need async",
+		"testdata/guests/gated.wasm":       "need 📝 error-context",
 		"testdata/guests/values.wat":       "WebAssembly text",
 		"testdata/inspect/values-wit.txt":  "it is text",
 		"testdata/inspect/values-plan.txt": "it is text",

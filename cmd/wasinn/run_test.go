@@ -26,7 +26,7 @@ func TestExitCodes(t *testing.T) {
 		{"a module whose memory fits a higher limit", []string{"--max-memory", "2GiB", guest("big")}, 0, ""},
 		{"a component whose memory is too large", []string{"--max-memory", "64KiB", "../../guests/prebuilt/c-digits.component.wasm"}, exitLimit, "the limit is 1 pages"},
 		{"a component whose code is not valid", []string{guest("badcode")}, exitInvalid, "core module at 0xa"},
-		{"a component that needs async", []string{guest("async")}, exitLink, "need async"},
+		{"a component that needs a proposal", []string{guest("gated")}, exitLink, "need 📝 error-context"},
 		{"a module with a foreign import", []string{guest("foreign")}, exitLink, `import "env" "emscripten_run_script"`},
 		{"a component with a foreign import", []string{"-i", "greet", "../../component/testdata/greeter.wasm"}, exitLink, "example:greeter/host@0.1.0"},
 		{"a module that traps", []string{"-i", "abort", guest("program")}, exitTrap, "unreachable"},

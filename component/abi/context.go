@@ -76,8 +76,14 @@ func (cx *Context) place(old, oldSize, align, newSize uint32) (ptr uint32, b []b
 	mayLeave := cx.Inst.mayLeave
 	cx.Inst.mayLeave = false
 	cx.stack = [4]uint64{uint64(old), uint64(oldSize), uint64(align), uint64(newSize)}
+	if cx.Inst.conc != nil {
+		cx.Inst.enterSync()
+	}
 	if err := cx.Opts.Realloc.Call(cx.Ctx, cx.stack[:]); err != nil {
 		return 0, nil, &Trap{Kind: TrapRealloc, Msg: "realloc", Err: err}
+	}
+	if cx.Inst.conc != nil {
+		cx.Inst.leaveSync()
 	}
 	cx.Inst.mayLeave = mayLeave
 	ptr = uint32(cx.stack[0])

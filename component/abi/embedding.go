@@ -23,11 +23,19 @@ type Limits struct {
 	// MaxLiftBytes bounds the Go memory and the work of lifting one call's
 	// values; 1 GiB by default.
 	MaxLiftBytes int64
+	// MaxTasks is the number of calls of async functions, the host's included,
+	// that have not ended, over all instances of a store; 10,000 by default.
+	MaxTasks int
+	// MaxThreads is the number of threads that have a stack of their own since
+	// they are in the middle of core code; 1,000 by default.
+	MaxThreads int
 }
 
 const (
 	defaultMaxHandles   = 1 << 20
 	defaultMaxLiftBytes = 1 << 30
+	defaultMaxTasks     = 10_000
+	defaultMaxThreads   = 1_000
 	maxTableLength      = 1<<28 - 1 // the spec's Table.MAX_LENGTH
 )
 
@@ -35,6 +43,8 @@ func (l Limits) withDefaults() Limits {
 	l.MaxHandles = min(cmp.Or(l.MaxHandles, defaultMaxHandles), maxTableLength)
 	l.MaxHostResources = min(cmp.Or(l.MaxHostResources, defaultMaxHandles), maxTableLength)
 	l.MaxLiftBytes = cmp.Or(l.MaxLiftBytes, defaultMaxLiftBytes)
+	l.MaxTasks = cmp.Or(l.MaxTasks, defaultMaxTasks)
+	l.MaxThreads = cmp.Or(l.MaxThreads, defaultMaxThreads)
 	return l
 }
 
@@ -51,8 +61,9 @@ type Store struct {
 	hostTable *resource.Table[hostEntry]
 	serial    uint64
 	closed    bool
-	calls     *Call // free ones
-	acquired  int   // calls that are not, counted in the invariants build
+	calls     *Call      // free ones
+	sched     *scheduler // nil while no instance uses async
+	acquired  int        // calls that are not, counted in the invariants build
 }
 
 // hostEntry is a Go value that a guest holds handles of.
@@ -77,13 +88,16 @@ func (s *Store) Close(ctx context.Context) error {
 		return nil
 	}
 	s.closed = true
+	var errs []error
+	if s.sched != nil {
+		errs = append(errs, s.sched.close(ctx))
+	}
 	var left []hostEntry
 	for _, e := range s.hostTable.All {
 		left = append(left, e)
 	}
 	s.hostTable = resource.NewTable[hostEntry](0)
 	slices.SortFunc(left, func(a, b hostEntry) int { return cmp.Compare(b.serial, a.serial) })
-	var errs []error
 	for _, e := range left {
 		if e.lent {
 			continue

@@ -6,7 +6,7 @@ import (
 )
 
 // Fuse is canon lower of a function that another component lifts: a call from
-// component to component. sig is the function's type as the caller names it.
+// component to component. Async functions are for [FuseAsync]. sig is the function's type as the caller names it.
 //
 // Arguments go from the caller's memory to the callee's and the result back,
 // memory to memory, each side with its own options. Handles are lent and moved
@@ -14,6 +14,9 @@ import (
 //
 // See https://github.com/WebAssembly/component-model/blob/main/design/mvp/CanonicalABI.md#canon-lower
 func Fuse(callee *Func, sig *Signature) (HostFunc, error) {
+	if callee.sig.typ.Async {
+		return nil, AtCall(trapf(TrapUnsupported, "%s is async, and cannot be called from an instance of another store", callee.sig.typ), callee.name)
+	}
 	t, err := newFused(callee.sig, sig)
 	if err != nil {
 		return nil, AtCall(err, callee.name)
@@ -43,9 +46,6 @@ type fused struct {
 }
 
 func newFused(callee, caller *Signature) (*fused, error) {
-	if callee.typ.Async || caller.typ.Async {
-		return nil, trapf(TrapUnsupported, "%s needs the async feature, which is not supported", callee.typ)
-	}
 	from, to := paramFields(caller.typ), paramFields(callee.typ)
 	if len(from) != len(to) {
 		return nil, trapf(TrapInvalidValue, "it is %s, and is called as %s", callee.typ, caller.typ)

@@ -18,6 +18,7 @@ type Instance struct {
 	parent, root       *Instance
 	handles            *resource.Table[handle]
 	mayLeave, mayEnter bool
+	conc               *concurrency                      // nil unless the instance uses async
 	poison             error                             // of a root only
 	resources          map[*types.Resource]*ResourceType // of a root only
 }
@@ -60,6 +61,9 @@ func (i *Instance) NumHandles() int { return i.handles.Len() }
 func (i *Instance) Poison(err error) {
 	if i.root.poison == nil {
 		i.root.poison = err
+	}
+	if s := i.Store.sched; s != nil {
+		s.unwind()
 	}
 }
 
@@ -116,6 +120,9 @@ func (i *Instance) CheckIdle() {
 	invariants.Check(i.Store.acquired == 0, "instance %s is closed and %d calls from it have not ended", i.Name, i.Store.acquired)
 	invariants.Check(i.mayEnter && i.mayLeave, "instance %s is closed while it runs: may enter %t, may leave %t", i.Name, i.mayEnter, i.mayLeave)
 	for index, h := range i.handles.All {
+		if h.elem != nil {
+			continue
+		}
 		invariants.Check(h.own && h.numLends == 0, "instance %s is closed and its handle %d of %s is owned %t, lent %d times", i.Name, index, h.rt, h.own, h.numLends)
 	}
 }
@@ -128,6 +135,9 @@ func (i *Instance) ready() bool { return i.parent == nil && i.mayEnter && i.pois
 func (i *Instance) enter(caller *Instance) error {
 	if err := i.root.poison; err != nil {
 		return &Trap{Kind: TrapPoisoned, Msg: "the instance cannot be used any more: it trapped before", Err: err}
+	}
+	if caller != nil && caller != i && (caller.within(i) || i.within(caller)) {
+		return trapf(TrapCannotEnter, "cannot enter component instance %s from %s: one is in the other", i.Name, caller.Name)
 	}
 	if !i.mayEnterFrom(caller) {
 		return trapf(TrapCannotEnter, "cannot enter component instance %s: it is running already", i.Name)

@@ -79,6 +79,9 @@ func (f *Func) begin(ctx context.Context, caller *Instance, views bool) (*frame,
 	} else if err := f.inst.enter(caller); err != nil {
 		return nil, AtCall(err, f.name)
 	}
+	if f.inst.conc != nil {
+		f.inst.enterSync()
+	}
 	fr := f.acquire()
 	fr.cx.start(ctx, views)
 	fr.vals.i = 0
@@ -101,6 +104,9 @@ func (f *Func) refuse(fr *frame, err error) error {
 		return f.fail(fr, err)
 	}
 	fr.cx.scope.finish(f.inst)
+	if f.inst.conc != nil {
+		f.inst.leaveSync()
+	}
 	f.inst.leaveTo(nil)
 	f.release(fr)
 	return AtCall(err, f.name)
@@ -142,6 +148,9 @@ func (f *Func) end(ctx context.Context, fr *frame, caller *Instance) error {
 		f.inst.mayLeave = true
 	}
 	fr.cx.scope.finish(f.inst)
+	if f.inst.conc != nil {
+		f.inst.leaveSync()
+	}
 	f.inst.leaveTo(caller)
 	f.release(fr)
 	return nil
@@ -154,6 +163,9 @@ func (f *Func) end(ctx context.Context, fr *frame, caller *Instance) error {
 //
 // Errors of lower, of the guest and of use poison f's instance.
 func CallRaw(ctx context.Context, f *Func, lower func(cx *Context, stack []uint64) error, use func(memory []byte, stack []uint64) error) error {
+	if f.sig.typ.Async {
+		return AtCall(trapf(TrapUnsupported, "%s is async, and cannot be called with core values", f.sig.typ), f.name)
+	}
 	fr, err := f.begin(ctx, nil, true)
 	if err != nil {
 		return err

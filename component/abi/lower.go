@@ -17,6 +17,10 @@ type Call struct {
 
 	vals CoreValues
 	next *Call // of the store's free ones
+
+	// Of calls of async functions: what is left to do, and whether it may be left.
+	pending *pending
+	mayPend bool
 }
 
 // Init makes the call ready: inst is the instance that calls, opts are those

@@ -34,4 +34,6 @@ type CanonicalOptions struct {
 	Memory         Memory    // nil when the option is absent
 	Realloc        *CoreFunc // nil when absent: (old, oldSize, align, newSize) -> ptr
 	PostReturn     *CoreFunc // nil when absent
+	Callback       *CoreFunc // nil when absent: (event, p1, p2) -> packed code
+	Async          bool      // the option async
 }

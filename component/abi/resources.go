@@ -65,9 +65,15 @@ func (rt *ResourceType) destroy(ctx context.Context, st *Store, caller *Instance
 	}
 	if rt.Dtor != nil {
 		stack := [1]uint64{uint64(rep)}
+		if rt.Impl.conc != nil {
+			rt.Impl.enterSync()
+		}
 		if err := rt.Dtor.Call(ctx, stack[:]); err != nil {
 			rt.Impl.Poison(err)
 			return err
+		}
+		if rt.Impl.conc != nil {
+			rt.Impl.leaveSync()
 		}
 	}
 	rt.Impl.leaveTo(caller)

@@ -39,10 +39,6 @@ func (s *Signature) codecs() (params *dynFields, result dynCodec, err error) {
 }
 
 func (s *Signature) compile() {
-	if s.typ.Async {
-		s.err = trapf(TrapUnsupported, "%s needs the async feature, which is not supported", s.typ)
-		return
-	}
 	p := newCompiler(s.resolve)
 	names := make([]string, len(s.typ.Params))
 	ts := make([]types.ValType, len(s.typ.Params))

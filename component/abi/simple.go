@@ -13,10 +13,11 @@ import (
 // they go by fewer steps here than by [Func.begin] and [Func.end], with the same
 // rules.
 
-// takesSimply reports whether parameters can be lowered by [Func.beginSimple].
+// takesSimply reports whether parameters can be lowered by [Func.beginSimple],
+// and the instance has no use for a task.
 func (f *Func) takesSimply(s *simpleParams) bool {
 	o := &f.opts
-	return s.ok && f.inst.parent == nil && (s.numbers || o.Memory != nil && o.StringEncoding == UTF8 && f.sharesCore(o.Realloc)) &&
+	return s.ok && f.inst.parent == nil && f.inst.conc == nil && (s.numbers || o.Memory != nil && o.StringEncoding == UTF8 && f.sharesCore(o.Realloc)) &&
 		(o.PostReturn == nil || f.sharesCore(o.PostReturn))
 }
 

@@ -1,6 +1,7 @@
 package abi
 
-// handle is the spec's ResourceHandle, an entry of an instance's table.
+// handle is an entry of an instance's table: the spec's ResourceHandle, or an
+// element of async.
 //
 // See https://github.com/WebAssembly/component-model/blob/main/design/mvp/CanonicalABI.md#resource-state
 type handle struct {
@@ -9,6 +10,7 @@ type handle struct {
 	rep      uint32
 	numLends uint32
 	own      bool
+	elem     element // of async; rt is nil then
 }
 
 func (i *Instance) addHandle(h handle) (uint32, error) {
@@ -25,6 +27,9 @@ func (i *Instance) getHandle(index uint32, rt *ResourceType) (*handle, error) {
 		return nil, trapf(TrapUnknownHandle, "unknown handle index %d", index)
 	}
 	if h.rt != rt {
+		if h.elem != nil {
+			return nil, trapf(TrapHandleType, "handle index %d is %s, expected a handle of %s", index, h.elem.what(), rt)
+		}
 		return nil, trapf(TrapHandleType, "handle index %d used with the wrong type, %s", index, expectedFound(rt, h.rt))
 	}
 	return h, nil

@@ -97,8 +97,27 @@ func (p *transferCompiler) make(src, dst types.ValType, depth int) (transfer, er
 			return moveHandle{src: p.srcRes(s.Resource), dst: p.dstRes(d.Resource)}, nil
 		}
 		return nil, mismatch(src, dst)
+	case *types.Stream:
+		if d, ok := dst.(*types.Stream); ok {
+			return moveEnd{readableStreamEnd, s.Elem}, p.sameElem(s.Elem, d.Elem)
+		}
+		return nil, mismatch(src, dst)
+	case *types.Future:
+		if d, ok := dst.(*types.Future); ok {
+			return moveEnd{readableFutureEnd, s.Elem}, p.sameElem(s.Elem, d.Elem)
+		}
+		return nil, mismatch(src, dst)
 	}
 	return p.makeParts(src, dst, layout.Despecialize(src), layout.Despecialize(dst), depth)
+}
+
+// sameElem checks that two types of elements, nil for none, are the same.
+func (p *transferCompiler) sameElem(src, dst types.ValType) error {
+	same := func(a, b *types.Resource) bool { return p.srcRes(a) == p.dstRes(b) }
+	if !types.EqualFunc(src, dst, same) {
+		return mismatch(src, dst)
+	}
+	return nil
 }
 
 // makeParts compiles the types that have parts, despecialized to s and d.
@@ -156,6 +175,8 @@ func movePrimitive(t types.Primitive) (transfer, error) {
 		return moveChar{}, nil
 	case types.String:
 		return moveString{}, nil
+	case types.ErrorContext:
+		return moveErrorContext{}, nil
 	}
 	return nil, trapf(TrapUnsupported, "%s needs the async feature, which is not supported", t)
 }

@@ -33,6 +33,8 @@ const (
 	TrapStackOverflow                     // core code called too deep
 	TrapInterrupted                       // core code was stopped since its context ended
 	TrapCore                              // core code trapped in another way: Msg says which
+	TrapState                             // a built-in of async was called where it may not be
+	TrapDeadlock                          // nothing can make progress any more
 )
 
 var trapNames = [...]string{
@@ -44,6 +46,7 @@ var trapNames = [...]string{
 	TrapRealloc: "realloc", TrapLimit: "limit", TrapInvalidValue: "invalid value", TrapPoisoned: "poisoned",
 	TrapStaleHandle: "stale handle", TrapUnsupported: "unsupported",
 	TrapUnreachable: "unreachable", TrapStackOverflow: "stack overflow", TrapInterrupted: "interrupted", TrapCore: "core trap",
+	TrapState: "invalid state", TrapDeadlock: "deadlock",
 }
 
 // String returns a short name.

@@ -144,6 +144,9 @@ func (t *Typed[P, R]) CallView(ctx context.Context, p P, use func(R) error) erro
 
 // call is Call for any function.
 func (t *Typed[P, R]) call(ctx context.Context, p P) (r R, err error) {
+	if t.f.sig.typ.Async {
+		return t.callAsync(ctx, p)
+	}
 	fr, err := t.f.begin(ctx, nil, false)
 	if err != nil {
 		return r, err
@@ -160,6 +163,13 @@ func (t *Typed[P, R]) call(ctx context.Context, p P) (r R, err error) {
 
 // callView is CallView for any function.
 func (t *Typed[P, R]) callView(ctx context.Context, p P, use func(R) error) error {
+	if t.f.sig.typ.Async {
+		r, err := t.callAsync(ctx, p)
+		if err != nil {
+			return err
+		}
+		return use(r)
+	}
 	fr, err := t.f.begin(ctx, nil, true)
 	if err != nil {
 		return err

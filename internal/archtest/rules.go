@@ -57,7 +57,7 @@ func Rules() []Rule {
 		{"component/internal/hostfs", in(sys)},
 		{"component/internal/pump", nil},
 		{"component/internal/corewasm", in("component/internal/corebin", "internal/invariants", wazero, sys)},
-		{"component/internal/instantiate", in("component/internal/link", "component/internal/corewasm", "component/abi", "component/abi/layout", "component/types")},
+		{"component/internal/instantiate", in("component/internal/decode", "component/internal/link", "component/internal/corewasm", "component/abi", "component/abi/layout", "component/types")},
 		{"component", in("component/internal/...", "component/abi", "component/types", "component/value")},
 
 		// Interface texts and bindings.

@@ -81,7 +81,7 @@ func compare(t *testing.T, failures string) {
 
 // features are what the suite has beyond the standard. It wants nested names
 // refused.
-var features = component.Features{FixedLengthLists: true}
+var features = component.Features{FixedLengthLists: true, Threads: true, ErrorContext: true, MoreAsyncBuiltins: true, AsyncStackful: true}
 
 // runFile runs one script, adds what passed to counts (passed, of all) and what failed to failures.
 func runFile(t *testing.T, engine component.Engine, file string, counts map[string][2]int, failures *bytes.Buffer) {

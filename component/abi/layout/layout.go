@@ -357,6 +357,23 @@ func (c *Cache) CoreLower(ft *types.Func) (params, results []CoreType) {
 	return params, f.Result.Flat
 }
 
+// CoreLowerAsync is the core signature of the function that canon lower makes
+// with the option async.
+func (c *Cache) CoreLowerAsync(ft *types.Func) (params, results []CoreType) {
+	f := c.FuncOf(ft)
+	params = c.spill(f.Params.NumFlat > MaxFlatAsyncParams, f.Params.Flat)
+	if f.Result.NumFlat > 0 {
+		params = append(params[:len(params):len(params)], c.ptr)
+	}
+	return params, []CoreType{I32}
+}
+
+// CoreTaskReturn is the core signature of task.return for a result, nil for none.
+func (c *Cache) CoreTaskReturn(result types.ValType) (params []CoreType) {
+	l := c.Of(result)
+	return c.spill(l.NumFlat > MaxFlatParams, l.Flat)
+}
+
 func (c *Cache) spill(spill bool, flat []CoreType) []CoreType {
 	if spill {
 		return []CoreType{c.ptr}

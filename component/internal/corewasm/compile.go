@@ -29,6 +29,8 @@ type Module struct {
 	compiled wazero.CompiledModule
 	// memory is how many bytes its own memory starts with.
 	memory uint64
+	// tables are the indices of the tables that it exports.
+	tables map[string]uint32
 }
 
 // Close frees the module's code. No instance of it may be alive.
@@ -73,7 +75,7 @@ func (e *Engine) Compile(ctx context.Context, wasm []byte, info *corebin.Module,
 	if err != nil {
 		return nil, err
 	}
-	return &Module{compiled: compiled, memory: memory}, nil
+	return &Module{compiled: compiled, memory: memory, tables: exportedTables(info)}, nil
 }
 
 // compileAgain tries again after an error that the cache may have caused.
@@ -114,6 +116,18 @@ func (e *Engine) ownMemory(info *corebin.Module) (bytes uint64, err error) {
 		bytes += mem.Limits.Min * PageSize
 	}
 	return bytes, nil
+}
+
+func exportedTables(info *corebin.Module) (tables map[string]uint32) {
+	for _, x := range info.Exports {
+		if x.Type.Kind == corebin.ExternTable {
+			if tables == nil {
+				tables = map[string]uint32{}
+			}
+			tables[x.Name] = x.Index
+		}
+	}
+	return tables
 }
 
 func importedMemories(info *corebin.Module) (n int) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
+	"github.com/tetratelabs/wazero/experimental/table"
 )
 
 // Exporter is what a module may import from: an *[Instance] or a *[Host].
@@ -75,7 +76,7 @@ func (s *Space) Instantiate(c *Context, m *Module, args []Exporter) (i *Instance
 	if err != nil {
 		return nil, Translate(err)
 	}
-	i = &Instance{space: s, mod: mod}
+	i = &Instance{space: s, mod: mod, tables: m.tables}
 	if len(s.memories) > before {
 		i.own = s.memories[before]
 		i.ownOf = mod.Memory()
@@ -142,10 +143,11 @@ func (s *Space) Close(ctx context.Context) error {
 
 // Instance is a core instance.
 type Instance struct {
-	space *Space
-	mod   api.Module
-	own   *Memory    // the memory that it defines; nil when it has none
-	ownOf api.Memory // wazero's name for own
+	space  *Space
+	mod    api.Module
+	own    *Memory           // the memory that it defines; nil when it has none
+	ownOf  api.Memory        // wazero's name for own
+	tables map[string]uint32 // that it exports
 }
 
 func (i *Instance) module() api.Module { return i.mod }
@@ -168,6 +170,24 @@ func (i *Instance) Memory(name string) (*Memory, error) {
 // Func returns an exported function. Looking it up is slow, so that it is left
 // to those that call it.
 func (i *Instance) Func(name string) *Func { return &Func{space: i.space, mod: i.mod, name: name} }
+
+// TableFunc returns a handle of the function of type (i32) -> () at index of an exported
+// table. It is a trap when there is none, or one of another type.
+func (i *Instance) TableFunc(name string, index uint32) (h Handle, err error) {
+	t, ok := i.tables[name]
+	if !ok {
+		return nil, fmt.Errorf("no table %q is exported", name)
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = Translate(fmt.Errorf("%v", r))
+			if known, ok := r.(error); ok {
+				err = Translate(known)
+			}
+		}
+	}()
+	return table.LookupFunction(i.mod, t, index, []api.ValueType{I32}, nil), nil
+}
 
 // Func is an exported function of an instance.
 type Func struct {

@@ -22,8 +22,9 @@ type Instance struct {
 	abi       []*abi.Instance
 	options   []abi.CanonicalOptions
 	resources []*abi.ResourceType
-	funcs     []*abi.Func    // of Plan.Lifts, made when first called
-	fused     []abi.HostFunc // of Plan.Canons, made when first called
+	funcs     []*abi.Func      // of Plan.Lifts, made when first called
+	fused     []abi.HostFunc   // of Plan.Canons, made when first called
+	async     []*abi.AsyncCall // of Plan.Canons, made when first called
 	items     map[link.CoreItem]*abi.CoreFunc
 }
 
@@ -41,6 +42,7 @@ func (p *Program) Instantiate(ctx context.Context, bound *link.Bound, store *abi
 		resources: make([]*abi.ResourceType, len(plan.Resources)),
 		funcs:     make([]*abi.Func, len(plan.Lifts)),
 		fused:     make([]abi.HostFunc, len(plan.Canons)),
+		async:     make([]*abi.AsyncCall, len(plan.Canons)),
 	}
 	s.cc.State = s
 	s.core = abi.Core{
@@ -55,6 +57,10 @@ func (p *Program) Instantiate(ctx context.Context, bound *link.Bound, store *abi
 			parent = s.abi[in.Parent]
 		}
 		s.abi[i] = abi.NewInstance(store, parent, in.Name)
+		if in.Async {
+			store.SetCore(&s.core)
+			s.abi[i].UseAsync(in.Blocks)
+		}
 	}
 	s.cc.Context = ctx
 	defer func() { s.cc.Context = nil }()
@@ -88,6 +94,7 @@ func (s *Instance) instantiateModule(st *link.Step) error {
 		}
 	}
 	core, err := s.space.Instantiate(&s.cc, s.program.modules[st.Index], args)
+	s.abi[st.In].LeaveStart()
 	if err != nil {
 		return fmt.Errorf("instantiate core module %d: %w", st.Index, trap(err))
 	}
@@ -113,6 +120,10 @@ func (s *Instance) resolveOptions(n int) error {
 	if o.HasPostReturn {
 		opts.PostReturn = s.coreFunc(o.PostReturn)
 	}
+	if o.HasCallback {
+		opts.Callback = s.coreFunc(o.Callback)
+	}
+	opts.Async = o.Async
 	return nil
 }
 
@@ -148,6 +159,25 @@ func (s *Instance) coreFunc(it link.CoreItem) *abi.CoreFunc {
 	}
 	s.items[it] = f
 	return f
+}
+
+// asyncCall returns canonical function n, which is lowered from a function whose
+// type is async.
+func (s *Instance) asyncCall(n int) (*abi.AsyncCall, error) {
+	if a := s.async[n]; a != nil {
+		return a, nil
+	}
+	c := &s.program.plan.Canons[n]
+	async := s.options[c.Options].Async
+	if c.Kind == link.CanonLowerImport {
+		s.async[n] = abi.LowerAsync(c.Name, s.bound.Funcs[c.Index], abi.NewSignature(c.Type, nil), async)
+		return s.async[n], nil
+	}
+	a, err := abi.FuseAsync(s.Func(c.Index), s.program.sigs[c.Index](), async)
+	if err == nil {
+		s.async[n] = a
+	}
+	return a, err
 }
 
 // atCall says in an error which lowered function it is of.

@@ -109,7 +109,7 @@ func (p *Program) compile(ctx context.Context, maxTable uint32, progress func(do
 		}
 	}
 	for i := range p.plan.Canons {
-		if c := &p.plan.Canons[i]; c.Kind == link.CanonLowerImport {
+		if c := &p.plan.Canons[i]; c.Kind == link.CanonLowerImport && !c.Type.Async {
 			p.canons = append(p.canons, &lowered{c})
 		} else {
 			p.canons = append(p.canons, p.canon(i))
@@ -194,7 +194,12 @@ func (l *lowered) CallWithStack(ctx context.Context, stack []uint64) (err error)
 // belongs to an instance it finds through the context.
 func (p *Program) canon(n int) canonFunc {
 	c := p.plan.Canons[n]
+	if c.Type != nil && c.Type.Async {
+		return p.lowerAsync(n)
+	}
 	switch c.Kind {
+	case link.CanonBuiltin:
+		return builtin(&c)
 	case link.CanonLowerLift:
 		return func(cc *corewasm.Context, stack []uint64) error {
 			s := cc.State.(*Instance)

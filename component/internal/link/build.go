@@ -2,7 +2,6 @@ package link
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -41,7 +40,7 @@ func Build(c *validate.Component, limits Limits, modules []*decode.CoreModule) (
 	b := &builder{
 		limits: limits, left: limits.Steps, moduleBytes: baseModuleBytes + timesWired*c.Size, names: map[string]int{}, moduleTypes: c.Modules, modules: modules,
 		layouts: layout.NewCache(), wired: map[string]int{}, options: map[Options]int{},
-		resources: map[*types.Resource]int{}, async: map[types.ValType]bool{}, used: map[*decode.CoreModule]bool{},
+		resources: map[*types.Resource]int{}, used: map[*decode.CoreModule]bool{},
 	}
 	for _, m := range modules {
 		b.moduleBytes += timesWired * len(m.Bytes)
@@ -94,12 +93,10 @@ type builder struct {
 	moduleBytes int
 	names       map[string]int // numbers of the names that modules import by
 	layouts     *layout.Cache
-	wired       map[string]int  // module and wiring -> Plan.Modules
-	options     map[Options]int // -> Plan.Options
-	// resources numbers Plan.Resources; async remembers which types need async.
-	resources map[*types.Resource]int
-	async     map[types.ValType]bool
-	used      map[*decode.CoreModule]bool
+	wired       map[string]int          // module and wiring -> Plan.Modules
+	options     map[Options]int         // -> Plan.Options
+	resources   map[*types.Resource]int // -> Plan.Resources
+	used        map[*decode.CoreModule]bool
 	// moduleTypes and modules are those of Plan.ModuleImports.
 	moduleTypes map[validate.ImportName]*validate.ModuleType
 	modules     []*decode.CoreModule
@@ -199,7 +196,7 @@ func (b *builder) definition(f *frame, d decode.Def) {
 	case *decode.ResourceRep:
 		f.add(decode.SortCoreFunc, b.resourceFunc(f, CanonResourceRep, d.Resource))
 	case *decode.AsyncBuiltin:
-		b.needs(fmt.Sprintf("async (canonical built-in %#x)", uint8(d.Op)))
+		f.add(decode.SortCoreFunc, b.builtin(f, d))
 	case *decode.Import:
 		f.add(d.Type.Sort, b.imported(f, d))
 	case *decode.Export:
@@ -469,7 +466,8 @@ func (b *builder) importedModule(from, name, implements string) *coreModule {
 
 func (b *builder) lift(f *frame, d *decode.Lift) *function {
 	ft := f.space[decode.SortType][d.Type].(*types.Func)
-	b.syncOnly(ft, d.Options)
+	b.spend(len(ft.Params))
+	b.plan.Instances[f.inst].Async = b.plan.Instances[f.inst].Async || ft.Async
 	b.plan.Lifts = append(b.plan.Lifts, Lift{
 		Func:     f.space[decode.SortCoreFunc][d.Func].(CoreItem),
 		Type:     ft,
@@ -481,13 +479,19 @@ func (b *builder) lift(f *frame, d *decode.Lift) *function {
 
 func (b *builder) lower(f *frame, d *decode.Lower) CoreItem {
 	fn := f.space[decode.SortFunc][d.Func].(*function)
-	b.syncOnly(fn.typ, d.Options)
+	b.spend(len(fn.typ.Params))
 	c := Canon{Kind: CanonLowerLift, Index: fn.lift, Instance: f.inst, Options: b.canonOptions(f, d.Options), Type: fn.typ}
 	if fn.lift < 0 {
 		imp := &b.plan.Imports[fn.imprt]
 		c.Kind, c.Index, c.Name = CanonLowerImport, fn.imprt, joinName(short(imp.From), short(imp.Name))
 	}
-	c.Params, c.Results = b.layouts.CoreLower(fn.typ)
+	if _, async := d.Options.Lookup(decode.OptAsync); async {
+		c.Params, c.Results = b.layouts.CoreLowerAsync(fn.typ)
+	} else {
+		c.Params, c.Results = b.layouts.CoreLower(fn.typ)
+		b.plan.Instances[f.inst].Blocks = b.plan.Instances[f.inst].Blocks || fn.typ.Async
+	}
+	b.plan.Instances[f.inst].Async = b.plan.Instances[f.inst].Async || fn.typ.Async
 	return b.canon(c)
 }
 
@@ -540,69 +544,6 @@ func (b *builder) canon(c Canon) CoreItem {
 	return CoreItem{Canon: n}
 }
 
-// syncOnly refuses the async ABI.
-func (b *builder) syncOnly(ft *types.Func, opts decode.CanonOptions) {
-	b.spend(len(ft.Params))
-	if _, ok := opts.Lookup(decode.OptAsync); ok || ft.Async {
-		b.needs("async functions")
-	}
-	if _, ok := opts.Lookup(decode.OptCallback); ok {
-		b.needs("async functions (callback option)")
-	}
-	for _, p := range ft.Params {
-		if b.needsAsync(p.Type) {
-			b.needs("streams, futures or error contexts")
-		}
-	}
-	if b.needsAsync(ft.Result) {
-		b.needs("streams, futures or error contexts")
-	}
-}
-
-// needsAsync reports whether a type has a part that only async functions use.
-func (b *builder) needsAsync(t types.ValType) bool {
-	switch t := t.(type) {
-	case nil:
-		return false
-	case types.Primitive:
-		return t == types.ErrorContext
-	case *types.Stream, *types.Future:
-		return true
-	}
-	if needs, ok := b.async[t]; ok {
-		return needs
-	}
-	needs := slices.ContainsFunc(parts(t), b.needsAsync)
-	b.async[t] = needs
-	return needs
-}
-
-// parts returns the types that t is made of; absent payloads are nil.
-func parts(t types.ValType) []types.ValType {
-	var out []types.ValType
-	switch t := t.(type) {
-	case *types.List:
-		return []types.ValType{t.Elem}
-	case *types.Map:
-		return []types.ValType{t.Key, t.Value}
-	case *types.Option:
-		return []types.ValType{t.Elem}
-	case *types.Result:
-		return []types.ValType{t.OK, t.Err}
-	case *types.Tuple:
-		return t.Elems
-	case *types.Record:
-		for _, f := range t.Fields {
-			out = append(out, f.Type)
-		}
-	case *types.Variant:
-		for _, c := range t.Cases {
-			out = append(out, c.Type)
-		}
-	}
-	return out
-}
-
 // canonOptions returns the number of a set of options, and adds the step that
 // resolves it when it is new.
 func (b *builder) canonOptions(f *frame, list decode.CanonOptions) int {
@@ -623,6 +564,13 @@ func (b *builder) canonOptions(f *frame, list decode.CanonOptions) int {
 	o.Memory, o.HasMemory = item(decode.OptMemory, decode.SortCoreMemory)
 	o.Realloc, o.HasRealloc = item(decode.OptRealloc, decode.SortCoreFunc)
 	o.PostReturn, o.HasPostReturn = item(decode.OptPostReturn, decode.SortCoreFunc)
+	o.Callback, o.HasCallback = item(decode.OptCallback, decode.SortCoreFunc)
+	_, o.Async = list.Lookup(decode.OptAsync)
+	return b.addOptions(o)
+}
+
+// addOptions returns the number of options.
+func (b *builder) addOptions(o Options) int {
 	n, ok := b.options[o]
 	if !ok {
 		n = len(b.plan.Options)

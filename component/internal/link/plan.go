@@ -71,6 +71,9 @@ type Instance struct {
 	Name string
 	// Canons are its canonical functions, in order.
 	Canons []int
+	// Async tells that it lifts async functions or uses built-ins of async, Blocks
+	// that its core code may block: one of its canonical functions can.
+	Async, Blocks bool
 }
 
 // Module is a core module, wired in one way.
@@ -149,8 +152,10 @@ type CoreItem struct {
 type Options struct {
 	Encoding                    abi.StringEncoding
 	Memory, Realloc, PostReturn CoreItem
+	Callback                    CoreItem
 	HasMemory, HasRealloc       bool
-	HasPostReturn               bool
+	HasPostReturn, HasCallback  bool
+	Async                       bool
 }
 
 // CanonKind says what a canonical function does.
@@ -166,6 +171,8 @@ const (
 	CanonResourceNew
 	CanonResourceDrop
 	CanonResourceRep
+	// CanonBuiltin is the built-in of async that Builtin describes.
+	CanonBuiltin
 )
 
 // Canon is a canonical function: one that core modules import.
@@ -177,10 +184,27 @@ type Canon struct {
 	// Options and Type are set for lowered functions.
 	Options int
 	Type    *types.Func
+	// Builtin is set for a built-in of async.
+	Builtin *Builtin
 	// Params and Results are its core signature.
 	Params, Results []layout.CoreType
 	// Name is for messages, such as wasi:cli/exit@0.2.0#exit.
 	Name string
+}
+
+// Builtin is a built-in of async. Canon.Options are its canonical options, or
+// hold its memory alone.
+type Builtin struct {
+	Op decode.BuiltinOp
+	// Elem is the type of a stream's or future's elements, or the result that
+	// task.return gives; nil for none.
+	Elem types.ValType
+	// Async and Cancellable are its flags; Async is an option too.
+	Async, Cancellable bool
+	// Slot is that of context.get and context.set.
+	Slot uint32
+	// Table is that of thread.new-indirect.
+	Table CoreItem
 }
 
 // Lift is a component function made of a core function.

@@ -2,8 +2,8 @@ package validate
 
 import "fmt"
 
-// Features are the gated features that a component may use. The zero value has
-// everything that needs neither async nor a core feature that wazero lacks.
+// Features are the features that a component may use beside those that every
+// host has. The zero value has neither async nor proposals.
 type Features struct {
 	// Async has async functions, streams, futures, and the built-ins that go with
 	// them.
@@ -65,7 +65,7 @@ func (e *Gated) Error() string {
 
 // Where features stand.
 const (
-	shipped     = "standard since WASI 0.3, not implemented here yet"
+	shipped     = "standard since WASI 0.3"
 	proposed    = "a component-model proposal that is not standard yet"
 	coreFeature = "a core WebAssembly feature that the engine wazero lacks"
 )

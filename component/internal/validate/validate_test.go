@@ -218,9 +218,9 @@ var rules = []struct {
 	{"start functions are gated", comp(&decode.Start{}),
 		"definition at 0x0: start functions need 🪙 values, which this host does not support (a component-model proposal that is not standard yet)"},
 	{"async functions are gated", comp(typeDef(&decode.Func{Async: true})),
-		"type[0]: async function types need async, which this host does not support (standard since WASI 0.3, not implemented here yet)"},
+		"type[0]: async function types need async, which this host does not support (standard since WASI 0.3)"},
 	{"built-ins of async are gated", comp(&decode.AsyncBuiltin{Op: decode.OpWaitableSetNew}),
-		"canon waitable-set.new, core func[0]: calls of waitable-set.new need async, which this host does not support (standard since WASI 0.3, not implemented here yet)"},
+		"canon waitable-set.new, core func[0]: calls of waitable-set.new need async, which this host does not support (standard since WASI 0.3)"},
 	{"lists of fixed length are gated", comp(typeDef(&decode.List{Elem: u8, Fixed: true, Length: 1})),
 		"type[0]: lists of a fixed length need 🔧 fixed-length lists, which this host does not support (a component-model proposal that is not standard yet)"},
 	{"64-bit memories are gated", comp(&decode.CoreModule{Module: &corebin.Module{Memories: []corebin.MemoryType{

@@ -18,21 +18,26 @@
     (func (export "sum") (param "l" $four) (result u32) (canon lift (core func $code "sum")))
     (func (export "reverse") (param "l" $four) (result $four) (canon lift (core func $code "reverse") (memory $code "mem"))))
   (instance $inner (instantiate $inner))
-  (core module $libc (memory (export "mem") 1))
-  (core instance $libc (instantiate $libc))
-  (core func $reverse (canon lower (func $inner "reverse") (memory $libc "mem")))
-  (core module $code
-    (import "" "reverse" (func $reverse (param i32 i32 i32 i32 i32)))
-    (import "" "mem" (memory 1))
-    (func (export "twice") (param i32 i32 i32 i32) (result i32)
-      (call $reverse (local.get 0) (local.get 1) (local.get 2) (local.get 3) (i32.const 128))
-      (call $reverse
-        (i32.load16_u (i32.const 128)) (i32.load16_u (i32.const 130))
-        (i32.load16_u (i32.const 132)) (i32.load16_u (i32.const 134)) (i32.const 128))
-      (i32.const 128)))
-  (core instance $code (instantiate $code (with "" (instance
-    (export "reverse" (func $reverse)) (export "mem" (memory $libc "mem"))))))
-  (func (export "twice") (param "l" $four) (result $four) (canon lift (core func $code "twice") (memory $libc "mem")))
+  (component $outer
+    (type $four (list u16 4))
+    (import "reverse" (func $inner-reverse (param "l" $four) (result $four)))
+    (core module $libc (memory (export "mem") 1))
+    (core instance $libc (instantiate $libc))
+    (core func $reverse (canon lower (func $inner-reverse) (memory $libc "mem")))
+    (core module $code
+      (import "" "reverse" (func $reverse (param i32 i32 i32 i32 i32)))
+      (import "" "mem" (memory 1))
+      (func (export "twice") (param i32 i32 i32 i32) (result i32)
+        (call $reverse (local.get 0) (local.get 1) (local.get 2) (local.get 3) (i32.const 128))
+        (call $reverse
+          (i32.load16_u (i32.const 128)) (i32.load16_u (i32.const 130))
+          (i32.load16_u (i32.const 132)) (i32.load16_u (i32.const 134)) (i32.const 128))
+        (i32.const 128)))
+    (core instance $code (instantiate $code (with "" (instance
+      (export "reverse" (func $reverse)) (export "mem" (memory $libc "mem"))))))
+    (func (export "twice") (param "l" $four) (result $four) (canon lift (core func $code "twice") (memory $libc "mem"))))
+  (instance $outer (instantiate $outer (with "reverse" (func $inner "reverse"))))
+  (export "twice" (func $outer "twice"))
   (export "sum" (func $inner "sum"))
   (export "reverse" (func $inner "reverse")))
 (assert_return (invoke "sum" (list.const (u16.const 1) (u16.const 2) (u16.const 3) (u16.const 65535))) (u32.const 65541))

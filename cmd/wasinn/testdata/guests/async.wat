@@ -1,2 +1,0 @@
-;; A component that needs async.
-(component (type (stream u8)))
