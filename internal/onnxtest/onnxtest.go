@@ -113,6 +113,14 @@ type Graph struct {
 	Nodes           []Node
 	Inputs, Outputs []Value
 	Initializers    []Tensor
+	Sparse          []SparseTensor // further initializers
+}
+
+// SparseTensor is a constant that is 0 but for some elements (SparseTensorProto). Values
+// has the name; Indices has one number for each value, or one for each dimension.
+type SparseTensor struct {
+	Values, Indices Tensor
+	Dims            []int64
 }
 
 // Function is a model-local function (FunctionProto) of opset version 21.
@@ -250,11 +258,22 @@ func (g Graph) marshal() message {
 	for _, t := range g.Initializers {
 		b = b.bytes(5, t.marshal())
 	}
+	for _, t := range g.Sparse {
+		b = b.bytes(15, t.marshal())
+	}
 	for _, v := range g.Inputs {
 		b = b.bytes(11, v.marshal())
 	}
 	for _, v := range g.Outputs {
 		b = b.bytes(12, v.marshal())
+	}
+	return b
+}
+
+func (t SparseTensor) marshal() message {
+	b := message{}.bytes(1, t.Values.marshal()).bytes(2, t.Indices.marshal())
+	for _, d := range t.Dims {
+		b = b.uint(3, uint64(d))
 	}
 	return b
 }

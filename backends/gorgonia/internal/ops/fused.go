@@ -19,6 +19,9 @@ func fused() []op.Spec {
 
 // matMulBias is MatMul with a row added to each row of the product.
 func matMulBias(n *op.Node) (*op.Plan, error) {
+	if err := n.SameType(0, 1, 2); err != nil {
+		return nil, err
+	}
 	p, shape, err := matMulShapes(n, n.In[0].Shape, n.In[1].Shape)
 	if err != nil {
 		return nil, err

@@ -180,9 +180,12 @@ func featureRows(r *op.Run, t *tensor.Tensor, rows, width, to int, f func(dst, r
 	if err != nil {
 		return err
 	}
+	if width+to == 0 { // of which there may be any number
+		return nil
+	}
 	r.For(rows, grainOf(width+to), func(lo, hi int) {
 		dst := make([]float64, to)
-		for i := lo; i < hi; i++ {
+		for i := lo; i < hi && !r.Stopped(); i++ {
 			f(dst, x[i*width:][:width])
 			done(i, dst)
 		}

@@ -2,7 +2,12 @@
 // is said in package op.
 package ops
 
-import "github.com/wasinn/wasinn/backends/gorgonia/internal/op"
+import (
+	"cmp"
+	"slices"
+
+	"github.com/wasinn/wasinn/backends/gorgonia/internal/op"
+)
 
 // Table finds operators. It does not change once it is made.
 type Table struct {
@@ -110,4 +115,19 @@ func (t *Table) Names(domain string) []string {
 		}
 	}
 	return names
+}
+
+// All lists the semantics of all operators, in the order of their domains, names and
+// versions.
+func All() []*op.Spec {
+	var all []*op.Spec
+	for _, specs := range families() {
+		for i := range specs {
+			all = append(all, &specs[i])
+		}
+	}
+	slices.SortFunc(all, func(a, b *op.Spec) int {
+		return cmp.Or(cmp.Compare(a.Domain, b.Domain), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Since, b.Since))
+	})
+	return all
 }

@@ -24,6 +24,9 @@ func selections() []op.Spec {
 //
 // See https://onnx.ai/onnx/operators/onnx__Compress.html
 func compress(n *op.Node) (*op.Plan, error) {
+	if err := tensorsAlike(n, 0); err != nil {
+		return nil, err
+	}
 	if err := n.Want(1, tensor.Bool); err != nil {
 		return nil, err
 	}
@@ -399,6 +402,9 @@ func firstOf[T any](r *op.Run, s []T, k int, compare func(a, b T) int) []T {
 //
 // See https://onnx.ai/onnx/operators/onnx__Unique.html
 func unique(n *op.Node) (*op.Plan, error) {
+	if err := tensorsAlike(n, 0); err != nil {
+		return nil, err
+	}
 	shape, axis, t := n.In[0].Shape, 0, n.In[0].Type
 	if n.Attr("axis") {
 		var err error

@@ -153,6 +153,10 @@ func (f bodyFunc) Do(lo, hi int) { f(lo, hi) }
 // The only allocation is body itself, where it captures variables; [Pool.Run] has none.
 func (p *Pool) For(n, grain int, body func(lo, hi int)) { p.Run(n, grain, bodyFunc(body)) }
 
+// longestPiece bounds the ranges of loops that can be stopped, unless their grain is more:
+// a tensor without elements may have any number of rows.
+const longestPiece = 1 << 18
+
 // Run is For with a body that need not be a new function at each call.
 func (p *Pool) Run(n, grain int, body Body) {
 	if n <= 0 {
@@ -163,6 +167,9 @@ func (p *Pool) Run(n, grain int, body Body) {
 		per, stop = stoppableChunks, p.stop
 	}
 	size := max(grain, 1, (n-1)/(threads*per)+1)
+	if stop != nil {
+		size = min(size, max(grain, longestPiece))
+	}
 	worker, ok := body.(Worker)
 	if n <= size {
 		threads = 1
