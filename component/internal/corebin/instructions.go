@@ -45,7 +45,7 @@ const (
 
 // expression copies a constant expression up to its end.
 func (rw *rewriter) expression(c *cursor, out []byte) []byte {
-	w := instructionWriter{rewriter: rw}
+	w := instructionWriter{rewriter: rw, constant: true}
 	return w.run(c, out)
 }
 
@@ -64,6 +64,8 @@ type instructionWriter struct {
 	pay   []byte // makes sure that turns are paid for
 	count []byte // counts a turn; 1 when it is not paid for
 	calls bool   // whether a call was seen
+	// constant tells that the instructions are a constant expression.
+	constant bool
 	// locals is how many the function has by itself.
 	locals uint64
 	// loops is, for every block that is open, how many loops are among it and
@@ -140,7 +142,10 @@ func (w *instructionWriter) run(c *cursor, out []byte) []byte {
 		case opLocalGet, opLocalSet, opLocalTee:
 			w.own(c, "local", w.locals)
 		case opGlobalGet, opGlobalSet:
-			w.own(c, "global", w.globalCount())
+			i := w.own(c, "global", w.globalCount())
+			if w.constant && c.err == nil && w.mutable[i] {
+				c.fail(start, "global %d is mutable, a constant expression is required", i)
+			}
 		case opCallIndirect, opReturnCallIndirect:
 			w.calls = true
 			w.own(c, "type", uint64(len(w.params)))

@@ -79,8 +79,9 @@ type rewriter struct {
 	params    []uint32 // parameters of each function type
 	functions []uint32 // type of each defined function
 
-	importedFuncs, importedGlobals, definedGlobals uint32
-	tickFunc, fuelGlobal                           uint32
+	importedFuncs, importedGlobals uint32
+	tickFunc, fuelGlobal           uint32
+	mutable                        []bool // of the globals that are read so far
 
 	blocks []uint32 // room for instructionWriter.loops
 }
@@ -229,7 +230,7 @@ func (rw *rewriter) imports(c *cursor, out []byte) ([]byte, error) {
 			c.limits()
 		case 3:
 			c.valType()
-			c.byte()
+			rw.mutable = append(rw.mutable, c.byte() == 1)
 			rw.importedGlobals++
 		case 4:
 			c.byte()
@@ -271,9 +272,7 @@ func (rw *rewriter) within(c *cursor, at int, what string, index, count uint64) 
 }
 
 // globalCount is how many globals the module has, as far as they are read.
-func (rw *rewriter) globalCount() uint64 {
-	return uint64(rw.importedGlobals) + uint64(rw.definedGlobals)
-}
+func (rw *rewriter) globalCount() uint64 { return uint64(len(rw.mutable)) }
 
 func (rw *rewriter) functionTypes(c *cursor, out []byte) ([]byte, error) {
 	start := c.pos
@@ -322,7 +321,6 @@ func (rw *rewriter) tableType(c *cursor, out []byte) []byte {
 // globals copies the globals and adds the fuel behind the last.
 func (rw *rewriter) globals(c *cursor, out []byte) ([]byte, error) {
 	n := c.count(3)
-	rw.definedGlobals = n
 	rw.fuelGlobal = rw.importedGlobals + n
 	total := n
 	if rw.opts.Tick != nil {
@@ -332,9 +330,10 @@ func (rw *rewriter) globals(c *cursor, out []byte) ([]byte, error) {
 	for range n {
 		start := c.pos
 		c.valType()
-		c.byte()
+		mutable := c.byte() == 1
 		out = append(out, c.data[start:c.pos]...)
 		out = rw.expression(c, out)
+		rw.mutable = append(rw.mutable, mutable)
 	}
 	if rw.opts.Tick != nil {
 		out = append(out, 0x7f, 1, opI32Const)

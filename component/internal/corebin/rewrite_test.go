@@ -326,6 +326,11 @@ func TestGuestsDoNotReachWhatIsAdded(t *testing.T) {
 		{"a type behind the last is an import's", "type 1 of 1", module(
 			section(sectionType, vec([]byte{0x60, 0, 0})...),
 			section(sectionImport, vec(slices.Concat(name("env"), name("f"), []byte{0, 1}))...))},
+		{"a global that can change is an offset", "global 0 is mutable", module(
+			section(sectionImport, vec(slices.Concat(name("env"), name("g"), []byte{3, i32, 1}))...),
+			section(sectionMemory, vec([]byte{0, 1})...), section(sectionData, vec([]byte{0, opGlobalGet, 0, opEnd, 0})...))},
+		{"a global that comes later is a global's value", "global 1 of 0", module(
+			section(sectionGlobal, vec([]byte{i32, 0, opGlobalGet, 1, opEnd}, []byte{i32, 0, opI32Const, 0, opEnd})...))},
 		{"a global behind the last is an offset", "global 0 of 0", module(
 			section(sectionMemory, vec([]byte{0, 1})...), section(sectionData, vec([]byte{0, opGlobalGet, 0, opEnd, 0})...))},
 	} {
