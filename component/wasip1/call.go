@@ -158,7 +158,7 @@ func (i *Instance) call(ctx context.Context, name string, args ...uint64) (resul
 	if ctx.Err() != nil {
 		return nil, interrupted(ctx)
 	}
-	if results, err = f.Call(withPreopens(ctx, i.names), args...); err != nil {
+	if results, err = f.Call(i.context(ctx), args...); err != nil {
 		return nil, translate(err)
 	}
 	return results, nil

@@ -1,15 +1,12 @@
 package wasip1
 
 import (
-	"context"
-	"crypto/rand"
 	"fmt"
 	"io"
+	"path"
 	"strings"
-	"time"
 
-	"github.com/tetratelabs/wazero"
-	"github.com/tetratelabs/wazero/experimental/sysfs"
+	"github.com/wasinn/wasinn/component/wasip1/internal/preview1"
 )
 
 // Config says what a guest is given. It is immutable: each WithX returns a
@@ -49,7 +46,10 @@ func (c Config) WithEnv(name, value string) Config {
 	return c
 }
 
-// WithStdin sets what the guest reads.
+// WithStdin sets what the guest reads. But for regular files and the readers of
+// packages bytes and strings, it is read on a goroutine of its own, up to 64 KiB
+// ahead of the guest, so that a guest that waits ends with its context; the
+// goroutine ends with the reader, or its first read after [Instance.Close].
 func (c Config) WithStdin(r io.Reader) Config { c.stdin = r; return c }
 
 // WithStdout sets where the guest's output goes.
@@ -68,72 +68,44 @@ func (c Config) WithDir(host, guest string, readOnly bool) Config {
 	return c
 }
 
-// module is the configuration in wazero's terms. Directories are opened here
-// and closed by the caller.
-func (c Config) module(ctx context.Context) (wazero.ModuleConfig, []io.Closer, error) {
-	mc := wazero.NewModuleConfig().
-		WithName("").
-		WithStartFunctions().
-		WithRandSource(rand.Reader).
-		WithSysWalltime().
-		WithSysNanotime().
-		WithNanosleep(sleeper(ctx)).
-		WithArgs(c.args...)
-	if c.stdin != nil {
-		mc = mc.WithStdin(c.stdin)
-	}
-	if c.stdout != nil {
-		mc = mc.WithStdout(c.stdout)
-	}
-	if c.stderr != nil {
-		mc = mc.WithStderr(c.stderr)
-	}
+// preview1 is the configuration as the functions want it.
+func (c Config) preview1() (preview1.Config, error) {
+	p := preview1.Config{Args: c.args, Stdin: c.stdin, Stdout: c.stdout, Stderr: c.stderr}
 	for _, a := range c.args {
 		if strings.ContainsRune(a, 0) {
-			return nil, nil, fmt.Errorf("argument %q: it has a zero byte", a)
+			return p, fmt.Errorf("argument %q: it has a zero byte", a)
 		}
 	}
 	for _, e := range c.env {
 		if e[0] == "" || strings.ContainsAny(e[0], "=\x00") || strings.ContainsRune(e[1], 0) {
-			return nil, nil, fmt.Errorf("environment variable %q: a name is not empty and has no =, and there are no zero bytes", e[0])
+			return p, fmt.Errorf("environment variable %q: a name is not empty and has no =, and there are no zero bytes", e[0])
 		}
-		mc = mc.WithEnv(e[0], e[1])
+		p.Env = append(p.Env, e[0]+"="+e[1])
 	}
-	fsc, opened := wazero.NewFSConfig(), []io.Closer(nil)
-	open := new(openFiles)
-	for _, g := range c.dirs {
-		d, err := openDir(g.host, g.readOnly, open)
-		if err != nil {
-			for _, o := range opened {
-				o.Close()
-			}
-			return nil, nil, err
-		}
-		opened = append(opened, d.root)
-		fsc = fsc.(sysfs.FSConfig).WithSysFSMount(d, mountPoint(g.guest))
+	for _, g := range unique(c.dirs) {
+		p.Dirs = append(p.Dirs, preview1.Preopen{Host: g.host, Guest: g.guest, ReadOnly: g.readOnly})
 	}
-	return mc.WithFSConfig(fsc), opened, nil
+	return p, nil
 }
 
-// names are those that the guest sees its directories by.
-func (c Config) names() []string {
-	var names []string
-	for _, g := range c.dirs {
-		names = append(names, g.guest)
+// unique leaves of the grants with the same name the last one, in the place of
+// the first: a guest could not tell them apart.
+func unique(grants []grant) []grant {
+	var all []grant
+	places := map[string]int{}
+	for _, g := range grants {
+		name := path.Clean("/" + g.guest)
+		if isDot(g.guest) {
+			name = "." // relative paths begin there, absolute ones in "/"
+		}
+		if i, ok := places[name]; ok {
+			all[i] = g
+			continue
+		}
+		places[name] = len(all)
+		all = append(all, g)
 	}
-	return names
+	return all
 }
 
-// sleeper pauses a guest, and ends it when ctx does: it would take a sleep that
-// was cut short for a whole one.
-func sleeper(ctx context.Context) func(ns int64) {
-	return func(ns int64) {
-		t := time.NewTimer(time.Duration(ns))
-		defer t.Stop()
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			panic(interrupted(ctx))
-		}
-	}
-}
+func isDot(guest string) bool { return !strings.HasPrefix(guest, "/") && path.Clean(guest) == "." }

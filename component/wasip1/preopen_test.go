@@ -23,6 +23,14 @@ var preopenGuest = []byte(head +
 		8, 0, 0x20, 0, 0x20, 1, 0x10, 0, 0x0b, // g
 		10, 0, 0x20, 0, 0x20, 1, 0x20, 2, 0x10, 1, 0x0b)) // n
 
+// What the tests expect.
+const (
+	firstPreopen     = 3
+	errnoBadf        = 8
+	errnoFault       = 21
+	errnoNametoolong = 37
+)
+
 func preopenInstance(t *testing.T, guests ...string) *Instance {
 	t.Helper()
 	rt := runtimeOf(t, Options{})

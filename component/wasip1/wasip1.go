@@ -1,5 +1,4 @@
-// Package wasip1 runs core modules that use WASI preview 1, with wazero's own
-// wasi_snapshot_preview1.
+// Package wasip1 runs core modules that use WASI preview 1.
 //
 //	rt, err := wasip1.NewRuntime(ctx, wasip1.Options{})
 //	nn, err := nnwitx.Instantiate(ctx, rt.Wazero(), service, nnwitx.Config{})
@@ -7,9 +6,9 @@
 //	inst, err := rt.Instantiate(ctx, m, wasip1.NewConfig().WithArgs("guest").WithStdout(os.Stdout))
 //	err = inst.Run(ctx)
 //
-// What wazero leaves open is closed here: a guest stops when its context ends,
-// also in a loop or asleep; it cannot leave the directories that it is given;
-// its memory and tables have limits; and what it makes wazero panic about is an
+// A guest stops when its context ends, also in a loop, asleep or waiting for
+// input; it cannot leave the directories that it is given; its memory, its tables
+// and its open files have limits; and what it makes wazero panic about is an
 // error.
 //
 // See https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md
@@ -19,7 +18,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,6 +28,7 @@ import (
 
 	"github.com/wasinn/wasinn/component"
 	"github.com/wasinn/wasinn/component/types"
+	"github.com/wasinn/wasinn/component/wasip1/internal/preview1"
 )
 
 // Options configure a [Runtime]. The zero value is the component package's defaults.
@@ -215,27 +214,29 @@ func (rt *Runtime) compileAgain(ctx context.Context, wasm []byte, first error) (
 type Instance struct {
 	module *Module
 	mod    api.Module
-	dirs   []io.Closer
-	names  []string // of dirs, as the guest sees them
+	guest  *preview1.Guest
 }
 
 // Instantiate makes an instance and, when the module is a reactor, calls its
 // _initialize. An import without definition is a *[LinkError].
 //
-// The guest runs no longer than ctx lasts, sleeping included: pass the context
-// of its whole life.
+// The guest runs no longer than ctx lasts, and later calls no longer than their
+// own contexts, sleeping included.
 func (rt *Runtime) Instantiate(ctx context.Context, m *Module, cfg Config) (inst *Instance, err error) {
 	defer recovered("instantiate", &err)
 	if err := rt.checkImports(m); err != nil {
 		return nil, err
 	}
-	cfg.dirs = unique(cfg.dirs)
-	mc, dirs, err := cfg.module(ctx)
+	given, err := cfg.preview1()
 	if err != nil {
 		return nil, err
 	}
-	inst = &Instance{module: m, dirs: dirs, names: cfg.names()}
-	allocating := experimental.WithMemoryAllocator(withPreopens(ctx, inst.names), experimental.MemoryAllocatorFunc(rt.allocate))
+	inst = &Instance{module: m}
+	if inst.guest, err = preview1.NewGuest(given); err != nil {
+		return nil, err
+	}
+	allocating := experimental.WithMemoryAllocator(inst.context(ctx), experimental.MemoryAllocatorFunc(rt.allocate))
+	mc := wazero.NewModuleConfig().WithName("").WithStartFunctions()
 	if inst.mod, err = rt.rt.InstantiateModule(allocating, m.compiled, mc); err != nil {
 		return nil, errors.Join(translate(err), inst.Close(ctx))
 	}
@@ -299,10 +300,8 @@ func (i *Instance) Close(ctx context.Context) error {
 	if i.mod != nil {
 		errs = append(errs, i.mod.Close(ctx))
 	}
-	for _, d := range i.dirs {
-		errs = append(errs, d.Close())
-	}
-	i.mod, i.dirs = nil, nil
+	errs = append(errs, i.guest.Close())
+	i.mod = nil
 	return errors.Join(errs...)
 }
 

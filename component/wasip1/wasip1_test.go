@@ -160,17 +160,6 @@ func TestGuestStopsWhenItsContextEnds(t *testing.T) {
 	}
 }
 
-func TestSleepEndsWithTheContext(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	defer func() {
-		if trap, ok := recover().(*abi.Trap); !ok || trap.Kind != abi.TrapInterrupted {
-			t.Errorf("%v, want an interruption", trap)
-		}
-	}()
-	sleeper(ctx)(int64(time.Hour))
-}
-
 func TestModulesThatCannotBeRun(t *testing.T) {
 	imports := func(module, name, kind string) []byte {
 		return []byte(head + section(1, 1, 0x60, 0, 0) +

@@ -332,7 +332,7 @@ func (s *entryStream) ReadDirectoryEntry(context.Context) (fsResult[abi.Option[f
 	if err != nil {
 		return answer(abi.Option[fstypes.DirectoryEntry]{}, err)
 	}
-	entry := fstypes.DirectoryEntry{Type: descriptorType(e.Type()), Name: e.Name()}
+	entry := fstypes.DirectoryEntry{Type: descriptorType(e.Type), Name: e.Name}
 	return answer(abi.Option[fstypes.DirectoryEntry]{Value: entry, Some: true}, nil)
 }
 

@@ -68,7 +68,8 @@ func Rules() []Rule {
 		{"gen/...", in("component", "component/abi", "component/types", "component/resource", "gen/...")},
 
 		// The hosts.
-		{"component/wasip1", in("component", "component/abi", "component/internal/corebin", "component/types", wazero, sys)},
+		{"component/wasip1", in("component", "component/abi", "component/internal/corebin", "component/types", "component/wasip1/internal/preview1", wazero, sys)},
+		{"component/wasip1/internal/preview1", in("component/internal/hostfs", "component/internal/pump")},
 		{"component/wasip2", in("component", "component/abi", "component/resource", "component/internal/hostfs", "component/internal/pump", "component/wasip2/internal/...", "gen/...", headers, sys)},
 		{"component/wasip2/internal/...", in("component/wasip2/internal/...", sys)},
 		{"component/wasinn", in("backends", "graphreg")},

@@ -89,7 +89,7 @@ func (d *Dir) pair(oldPath string, to *Dir, newPath string, do func(from int, a 
 		return err
 	}
 	if p.mustBeDir || q.mustBeDir {
-		info, err := d.lookup(p, false)
+		info, err := d.lookup(path{text: p.text}, false) // a link to a directory is none
 		if err != nil {
 			return err
 		}

@@ -11,7 +11,6 @@ package hostfs
 
 import (
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -185,45 +184,6 @@ func (d *Dir) Self() (fs.FileInfo, error) {
 	info, err := d.root.Stat(".")
 	return info, clean(err)
 }
-
-// Entries yields the directory's entries, without "." and "..", in the order
-// of the system; the sequence ends after its first error.
-func (d *Dir) Entries() (*Entries, error) {
-	f, err := d.root.Open(".")
-	if err != nil {
-		return nil, clean(err)
-	}
-	return &Entries{dir: f}, nil
-}
-
-// Entries reads a directory a part at a time.
-type Entries struct {
-	dir  *os.File
-	next []fs.DirEntry
-}
-
-// entriesAtOnce is how many entries are read from the system at a time.
-const entriesAtOnce = 64
-
-// Next returns the next entry, or io.EOF behind the last.
-func (e *Entries) Next() (fs.DirEntry, error) {
-	if len(e.next) == 0 {
-		next, err := e.dir.ReadDir(entriesAtOnce)
-		if len(next) == 0 {
-			if err == nil {
-				err = io.EOF
-			}
-			return nil, err
-		}
-		e.next = next
-	}
-	entry := e.next[0]
-	e.next = e.next[1:]
-	return entry, nil
-}
-
-// Close closes the directory that is read.
-func (e *Entries) Close() error { return e.dir.Close() }
 
 // Mkdir makes a directory.
 func (d *Dir) Mkdir(path string) error {

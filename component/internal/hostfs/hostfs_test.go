@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -195,7 +196,8 @@ func TestPipesAreNotOpened(t *testing.T) {
 
 func TestEntriesAreReadInParts(t *testing.T) {
 	d, _ := world(t, false)
-	for i := range 3 * entriesAtOnce {
+	const many = 1000
+	for i := range many {
 		f, _, err := d.OpenAt(fmt.Sprintf("sub/%d", i), OpenOptions{Write: true, Create: true})
 		if err != nil {
 			t.Fatal(err)
@@ -212,19 +214,51 @@ func TestEntriesAreReadInParts(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer entries.Close()
-	seen := map[string]bool{}
-	for {
-		e, err := entries.Next()
-		if err == io.EOF {
-			break
+	for range 2 {
+		seen := map[string]bool{}
+		for {
+			e, err := entries.Next()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.Type != 0 || e.Inode != 0 && e.Inode != DetailsOf(info(t, sub, e.Name, false)).Inode {
+				t.Errorf("%+v", e)
+			}
+			seen[e.Name] = true
 		}
-		if err != nil {
+		if len(seen) != many+1 {
+			t.Errorf("%d entries, want %d", len(seen), many+1)
+		}
+		if _, err := entries.Next(); err != io.EOF {
+			t.Errorf("behind the last: %v", err)
+		}
+		if err := entries.Rewind(); err != nil {
 			t.Fatal(err)
 		}
-		seen[e.Name()] = true
 	}
-	if len(seen) != 3*entriesAtOnce+1 {
-		t.Errorf("%d entries, want %d", len(seen), 3*entriesAtOnce+1)
+}
+
+func TestEntriesTellTypes(t *testing.T) {
+	d, top := world(t, true)
+	if err := syscall.Mkfifo(filepath.Join(top, "inside/pipe"), 0o644); err != nil {
+		t.Skip(err)
+	}
+	entries, err := d.Entries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer entries.Close()
+	got := map[string]fs.FileMode{}
+	for e, err := entries.Next(); err == nil; e, err = entries.Next() {
+		got[e.Name] = e.Type
+	}
+	const link = fs.ModeSymlink
+	want := map[string]fs.FileMode{"a": 0, "sub": fs.ModeDir, "pipe": fs.ModeNamedPipe, "up": link, "absolute": link, "tosub": link, "toa": link, "loop": link, "dangling": link}
+	if !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }
 

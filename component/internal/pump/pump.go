@@ -66,16 +66,20 @@ func (p *Pump) begin() {
 
 // Take returns up to n bytes, valid until the next call, without waiting:
 // nothing and no error when there is nothing yet, the reader's error, such as
-// io.EOF, behind the last.
+// io.EOF, behind the last, and io.ErrClosedPipe after Close.
 func (p *Pump) Take(n int) ([]byte, error) {
 	p.begin()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.unread) == 0 {
-		if p.err == nil && !p.closed {
-			p.next()
+		switch {
+		case p.err != nil:
+			return nil, p.err
+		case p.closed:
+			return nil, io.ErrClosedPipe
 		}
-		return nil, p.err
+		p.next()
+		return nil, nil
 	}
 	out := p.unread[:min(n, len(p.unread))]
 	p.unread = p.unread[len(out):]
