@@ -280,3 +280,15 @@ func TestFoldersHaveTheNamesThatTheyAreGivenBy(t *testing.T) {
 		}
 	}
 }
+
+// TestRelativePathsBeginWhereTheHostSays: TinyGo's library asks a component's
+// host for it.
+func TestRelativePathsBeginWhereTheHostSays(t *testing.T) {
+	engine(t)
+	for _, folder := range []string{".", ".::/"} {
+		got := wasinn(t, "run", "--quiet", "--dir-ro", folder, "--registry", "guests/models", prebuilt("tinygo-digits", forms[0]), "name", "digits", "guests/pictures/7.pgm")
+		if got.code != 0 || !strings.Contains(got.stdout, "\ntop 1 class=7 ") {
+			t.Errorf("--dir-ro %s: exit code %d, stdout %q, stderr %q", folder, got.code, got.stdout, got.stderr)
+		}
+	}
+}

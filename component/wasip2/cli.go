@@ -24,7 +24,8 @@ func (h environmentHost) GetEnvironment(context.Context) ([]abi.Tuple2[string, s
 func (h environmentHost) GetArguments(context.Context) ([]string, error) { return h.cfg.args, nil }
 
 func (h environmentHost) InitialCwd(context.Context) (abi.Option[string], error) {
-	return abi.Option[string]{Value: h.cfg.cwd, Some: h.cfg.cwd != ""}, nil
+	cwd := h.cfg.initialCwd()
+	return abi.Option[string]{Value: cwd, Some: cwd != ""}, nil
 }
 
 // exitHost ends the instance, which is no trap.

@@ -29,6 +29,7 @@ package wasip2
 import (
 	"crypto/rand"
 	"io"
+	"path"
 	"slices"
 	"time"
 )
@@ -70,8 +71,10 @@ func (c Config) WithEnv(name, value string) Config {
 	return c
 }
 
-// WithInitialCwd sets what wasi:cli/environment.initial-cwd returns; without
-// it the guest is told of none.
+// WithInitialCwd sets what wasi:cli/environment.initial-cwd returns. Without it,
+// that is the name of the directory that is granted as ".", or else "/" if that is
+// granted, or else nothing: libraries that go by it, such as TinyGo's, begin
+// relative paths there.
 func (c Config) WithInitialCwd(dir string) Config { c.cwd = dir; return c }
 
 // WithStdin sets what the guest reads. Instances that share a Config share the
@@ -104,6 +107,23 @@ func (c Config) WithClock(now func() time.Time) Config { c.now = now; return c }
 
 // WithRandom replaces the system's random numbers, for tests.
 func (c Config) WithRandom(r io.Reader) Config { c.random = r; return c }
+
+// initialCwd is where relative paths begin; empty for nowhere.
+func (c Config) initialCwd() string {
+	if c.cwd != "" {
+		return c.cwd
+	}
+	root := ""
+	for _, d := range c.dirs {
+		switch path.Clean(d.guest) {
+		case ".":
+			return d.guest
+		case "/":
+			root = d.guest
+		}
+	}
+	return root
+}
 
 func (c Config) clock() func() time.Time {
 	if c.now != nil {

@@ -192,6 +192,25 @@ type failing struct{}
 
 func (failing) Write([]byte) (int, error) { return 0, errors.New("broken") }
 
+func TestRelativePathsBeginInAFolderThatIsGranted(t *testing.T) {
+	for _, test := range []struct {
+		name, want string
+		cfg        Config
+	}{
+		{"no folder", "", NewConfig()},
+		{"a folder somewhere", "", NewConfig().WithDir(".", "/data", true).WithDir(".", "data", true)},
+		{"the root", "/", NewConfig().WithDir(".", "/data", true).WithDir(".", "/", true)},
+		{"the working folder as well", ".", NewConfig().WithDir(".", "/", true).WithDir(".", ".", true)},
+		{"the working folder, written otherwise", "./", NewConfig().WithDir(".", "./", true)},
+		{"what was set", "/home", NewConfig().WithDir(".", ".", true).WithInitialCwd("/home")},
+	} {
+		cwd, err := environmentHost{&host{cfg: test.cfg}}.InitialCwd(t.Context())
+		if want := (abi.Option[string]{Value: test.want, Some: test.want != ""}); err != nil || cwd != want {
+			t.Errorf("%s: %+v, %v, want %+v", test.name, cwd, err, want)
+		}
+	}
+}
+
 func TestExitIsAnExitError(t *testing.T) {
 	for want, err := range map[uint32]error{
 		0: exitHost{}.Exit(context.Background(), abi.Result[abi.Unit, abi.Unit]{}),
