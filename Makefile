@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 GO       ?= go
 FUZZTIME ?= 30s
+# Symbols and debugging tables are left out, which makes the commands a third smaller; stack traces stay whole.
+GO_LDFLAGS ?= -s -w
 BENCH    ?= .
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
@@ -11,7 +13,7 @@ help: ## list the targets
 
 .PHONY: build
 build: ## build the commands into bin/
-	$(GO) build -o bin/ ./cmd/...
+	$(GO) build -ldflags "$(GO_LDFLAGS)" -o bin/ ./cmd/...
 
 .PHONY: runtime
 runtime: build
