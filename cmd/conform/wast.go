@@ -53,16 +53,18 @@ func wastCommand() *cobra.Command {
 	o.flags(cmd)
 	cmd.Flags().StringVar(&expect, "expect", "", "a list of failures that are known: FILE:LINE: KIND: REASON")
 	cmd.Flags().BoolVar(&r.every, "all", false, "a FAIL line for every command, not for every file")
+	cmd.Flags().BoolVar(&r.texts, "texts", false, "a TEXT line for every trap and refusal that was right: the text expected and the one found, for people to compare")
 	cmd.Flags().BoolVar(&r.markdown, "markdown", false, "print the table of assertions for the README")
 	return cmd
 }
 
 // report gathers what a run finds.
 type report struct {
-	out             io.Writer
-	dir             string
-	expected        wast.Expected
-	every, markdown bool
+	out      io.Writer
+	dir      string
+	expected wast.Expected
+	// texts has expected texts told beside those found.
+	every, markdown, texts bool
 
 	files                  int
 	counts                 map[group]count
@@ -137,6 +139,9 @@ func (r *report) file(ctx context.Context, o engineOptions, path, rel string) er
 		case listed && res.Skip == "":
 			r.listedPassed++
 			fmt.Fprintf(r.out, "PASS %s:%d %s: it is listed as a failure; take it off the list\n", s.Source, c.Line, c.Type)
+		}
+		if r.texts && res.Found != "" {
+			fmt.Fprintf(r.out, "TEXT %s:%d %s: expected %q, found %q\n", s.Source, c.Line, c.Type, c.Text, res.Found)
 		}
 	}
 	r.print(failures)

@@ -179,3 +179,24 @@ func TestWrongUse(t *testing.T) {
 		})
 	}
 }
+
+// TestWastTexts has the text that a script expects told beside the one found.
+func TestWastTexts(t *testing.T) {
+	dir := t.TempDir()
+	s := script(`{"type":"assert_malformed","line":3,"filename":"bad.wasm","module_type":"binary","text":"unexpected end"}`)
+	for name, content := range map[string]string{"a.json": s, "bad.wasm": "\x00asm\x0d\x00\x01\x00\x0b"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var out bytes.Buffer
+	cmd := command()
+	cmd.SetOut(&out)
+	cmd.SetArgs([]string{"wast", dir, "--texts"})
+	if err := cmd.ExecuteContext(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if want := `TEXT a.json:3 assert_malformed: expected "unexpected end", found "decode: `; !strings.HasPrefix(out.String(), want) {
+		t.Errorf("printed\n%s\nexpected first %s", out.String(), want)
+	}
+}

@@ -26,6 +26,8 @@ type outcome struct {
 	Index int    `json:"index"`
 	Skip  string `json:"skip,omitempty"`
 	Fail  string `json:"fail,omitempty"`
+	// Found is the trap or refusal that a command asked for.
+	Found string `json:"found,omitempty"`
 	// Milliseconds that a case of ONNX took.
 	Milliseconds float64 `json:"ms,omitempty"`
 	// Done is set on the last line alone: everything was closed.
@@ -123,7 +125,7 @@ func work(ctx context.Context, out io.Writer, o engineOptions, path string, leav
 	}
 	enc, i := json.NewEncoder(out), 0
 	for r := range runner.Results(ctx, s, func(i int) bool { return left[i] }) {
-		if err := enc.Encode(tell(i, r.Err)); err != nil {
+		if err := enc.Encode(tell(i, r)); err != nil {
 			return err
 		}
 		i++
@@ -134,13 +136,15 @@ func work(ctx context.Context, out io.Writer, o engineOptions, path string, leav
 	return enc.Encode(outcome{Index: i, Done: true})
 }
 
-func tell(i int, err error) outcome {
-	skip, skipped := errors.AsType[*wast.Skip](err)
+func tell(i int, r wast.Result) outcome {
+	skip, skipped := errors.AsType[*wast.Skip](r.Err)
 	switch {
 	case skipped:
 		return outcome{Index: i, Skip: skip.Reason}
-	case err != nil:
-		return outcome{Index: i, Fail: wast.Reason(err)}
+	case r.Err != nil:
+		return outcome{Index: i, Fail: wast.Reason(r.Err)}
+	case r.Found != nil:
+		return outcome{Index: i, Found: wast.Reason(r.Found)}
 	}
 	return outcome{Index: i}
 }

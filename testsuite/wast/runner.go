@@ -19,6 +19,9 @@ type Result struct {
 	// Err is why the command failed; nil when it passed. It is a *Skip when the
 	// command could not be tried.
 	Err error
+	// Found is the trap or refusal that a command asks for, whatever the text
+	// that it expects; nil when none came.
+	Found error
 }
 
 // Skip is a command that asks for what a runner of binaries on this host
@@ -64,6 +67,7 @@ type Runner struct {
 	lastDef   definition
 	last      instance
 	all       []instance
+	found     error // of the command under way
 	why       error // why the last command that was to define something did not
 }
 
@@ -115,7 +119,7 @@ func (r *Runner) Results(ctx context.Context, s *Script, leaveOut func(int) bool
 			if defines(c.Type) {
 				r.why = err
 			}
-			if !yield(Result{c, err}) {
+			if !yield(Result{c, err, r.found}) {
 				return
 			}
 		}
@@ -152,6 +156,7 @@ func (r *Runner) timed(ctx context.Context, s *Script, c *Command) (err error) {
 }
 
 func (r *Runner) command(ctx context.Context, s *Script, c *Command) error {
+	r.found = nil
 	switch c.Type {
 	case "module":
 		r.last = nil
@@ -170,9 +175,11 @@ func (r *Runner) command(ctx context.Context, s *Script, c *Command) error {
 		return r.assertReturn(ctx, c)
 	case "assert_trap":
 		_, err := r.act(ctx, c.Action)
+		r.found = err
 		return wantTrap(err)
 	case "assert_exhaustion":
 		_, err := r.act(ctx, c.Action)
+		r.found = err
 		return wantExhaustion(err)
 	case "assert_invalid":
 		// The scripts leave open which stage it is that sees it.
@@ -389,6 +396,7 @@ func wantExhaustion(err error) error {
 // assertRefused expects that a file does not compile, for a reason that right accepts.
 func (r *Runner) assertRefused(ctx context.Context, s *Script, c *Command, right func(error) bool) error {
 	def, err := r.compile(ctx, s, c)
+	r.found = err
 	switch {
 	case err == nil:
 		def.close(ctx)
@@ -412,6 +420,7 @@ func (r *Runner) assertUninstantiable(ctx context.Context, s *Script, c *Command
 		if isSkip(err) {
 			return err
 		}
+		r.found = err
 		return nil
 	}
 	inst.close(ctx)
