@@ -11,6 +11,7 @@ func poolings() []op.Spec {
 	return []op.Spec{
 		{Name: "MaxPool", Since: 1, MinIn: 1, MaxIn: 1, MaxOut: 2, Compile: op.Widen(maxPool)},
 		{Name: "AveragePool", Since: 1, MinIn: 1, MaxIn: 1, Compile: op.Widen(averagePool)},
+		{Name: "LpPool", Since: 1, MinIn: 1, MaxIn: 1, Compile: op.Widen(lpPool1)},
 		{Name: "LpPool", Since: 2, MinIn: 1, MaxIn: 1, Compile: op.Widen(lpPool)},
 		{Name: "GlobalAveragePool", Since: 1, MinIn: 1, MaxIn: 1, Compile: op.Widen(globalAverage)},
 		{Name: "GlobalMaxPool", Since: 1, MinIn: 1, MaxIn: 1, Compile: op.Widen(globalMax)},
@@ -117,12 +118,22 @@ func averagePool(n *op.Node) (*op.Plan, error) {
 	})
 }
 
-func lpPool(n *op.Node) (*op.Plan, error) {
+// lpPool1 has a power that is a float, and a whole one all the same.
+func lpPool1(n *op.Node) (*op.Plan, error) {
+	p := n.Float("p", 2)
+	if p != float32(int(p)) {
+		return nil, n.Unsupportedf("p is %v, expected a whole number", p)
+	}
+	return lpPoolOf(n, int(p))
+}
+
+func lpPool(n *op.Node) (*op.Plan, error) { return lpPoolOf(n, int(n.Int("p", 2))) }
+
+func lpPoolOf(n *op.Node, power int) (*op.Plan, error) {
 	p, err := poolingOf(n)
 	if err != nil {
 		return nil, err
 	}
-	power := int(n.Int("p", 2))
 	return singleTensor(n, p.out, func(r *op.Run, dst, src []float32) error {
 		return conv.LpPool(r.Threads, p.Pooling, power, dst, src, p.planes, p.in)
 	})
