@@ -64,7 +64,7 @@ func (r *coreRunner) start(ctx context.Context) error {
 	if r.rt != nil {
 		return nil
 	}
-	rt, err := wasip1.NewRuntime(ctx, wasip1.Options{Engine: r.engine})
+	rt, err := wasip1.NewRuntime(ctx, wasip1.Options{Engine: r.engine, MemoryLimit: 1 << 32})
 	if err != nil {
 		return err
 	}
