@@ -2,12 +2,16 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/wasinn/wasinn/internal/graphdiff"
 	"github.com/wasinn/wasinn/internal/onnxtest"
+	pinned "github.com/wasinn/wasinn/testsuite/models"
 )
 
 // writeModel puts a model in a folder of its own.
@@ -41,6 +45,39 @@ func TestGraphDiffAgrees(t *testing.T) {
 	}
 	if !row.Agree || row.Model != "digits" || row.Nodes != 14 || len(row.Values) != 14 || row.First != nil || row.Outputs[0].Elements != 10 || row.Inputs[0].From != "random" {
 		t.Errorf("%+v", row)
+	}
+}
+
+func TestGraphDiffOnRealModels(t *testing.T) {
+	dir := pinned.Dir(t)
+	needEngine(t)
+	for _, m := range pinned.All() {
+		if !slices.Contains([]string{"silero-vad-v5", "blazeface-front", "ppocr-cls"}, m.Name) {
+			continue // the larger ones take longer, and are compared whole in testsuite/engines
+		}
+		t.Run(m.Name, func(t *testing.T) {
+			args := []string{"graph", "diff", "-q", "--json", "--all", filepath.Join(dir, m.File())}
+			for _, in := range m.Inputs {
+				dims := "scalar"
+				if len(in.Run) > 0 {
+					dims = strings.ReplaceAll(strings.Trim(fmt.Sprint(in.Run), "[]"), " ", "x")
+				}
+				args = append(args, "--dims", in.Name+"="+dims, "--range", fmt.Sprintf("%s=%g:%g", in.Name, in.Low, in.High))
+			}
+			r := command(t, args...)
+			var row diffRow
+			if err := json.Unmarshal([]byte(r.stdout), &row); err != nil {
+				t.Fatalf("%v: %+v", err, r)
+			}
+			for _, v := range slices.Concat(row.Outputs, row.Values) {
+				if v.Status != string(graphdiff.Agrees) {
+					t.Errorf("%+v", v)
+				}
+			}
+			if r.code != 0 || len(row.Values) < row.Nodes/3 || len(row.Outputs) != len(m.Outputs) {
+				t.Errorf("code %d, %d values of %d nodes", r.code, len(row.Values), row.Nodes)
+			}
+		})
 	}
 }
 

@@ -326,7 +326,7 @@ func TestInstancesHoldNothing(t *testing.T) {
 			steady(t, 2, func() error { return together(t, fresh, 1000) })
 		})
 		t.Run(form.name+" by eight goroutines", func(t *testing.T) {
-			steady(t, 2, func() error { return shared(t, fresh, 8, 250) })
+			steady(t, 2, func() error { return shared(t, fresh, 8, 100) })
 		})
 	}
 }
