@@ -52,7 +52,7 @@ func newViaGuest(ctx context.Context, engine backends.Backend, file string) (*vi
 		g.run, err = runModules(ctx, wasm, service)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("--guest: %w", err)
+		return nil, fmt.Errorf("--guest %s: %w", file, err)
 	}
 	return g, nil
 }

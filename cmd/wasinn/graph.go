@@ -116,6 +116,14 @@ func (t tensorRow) dims() string {
 	return strings.Join(parts, "x")
 }
 
+// text is the type and the dimensions, which only tensors have.
+func (t tensorRow) text() string {
+	if t.Dims == nil && strings.ContainsAny(t.Type, " (") {
+		return t.Type
+	}
+	return t.Type + "  " + t.dims()
+}
+
 func (a *app) graphList(f *nnFlags) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -257,7 +265,7 @@ of an .onnx file.`,
 				}
 				row.Backend, row.Encoding = info.Choice.Backend, string(info.Choice.Encoding)
 				row.Inputs, row.Outputs = tensorRows(info.Inputs), tensorRows(info.Outputs)
-				n.nameDims(cmd.Context(), name, row.Inputs)
+				n.nameDims(cmd.Context(), name, row.Inputs, row.Outputs)
 				rows = append(rows, row)
 			}
 			if asJSON {
@@ -271,7 +279,7 @@ of an .onnx file.`,
 }
 
 // nameDims adds the names of open dimensions, where the model's file has them.
-func (n *neural) nameDims(ctx context.Context, name string, inputs []tensorRow) {
+func (n *neural) nameDims(ctx context.Context, name string, lists ...[]tensorRow) {
 	_, model, err := n.readModel(ctx, name)
 	if err != nil {
 		return
@@ -280,14 +288,23 @@ func (n *neural) nameDims(ctx context.Context, name string, inputs []tensorRow) 
 	if err != nil {
 		return
 	}
-	for i, in := range inputs {
-		if list := symbols[in.Name]; slices.ContainsFunc(list, func(s string) bool { return s != "" }) {
-			inputs[i].Symbols = make([]string, len(list))
-			for k, s := range list {
-				inputs[i].Symbols[k] = clip([]byte(s))
-			}
+	for _, rows := range lists {
+		for i := range rows {
+			rows[i].Symbols = symbolsOf(rows[i].Name, symbols)
 		}
 	}
+}
+
+// symbolsOf are the names of a value's open dimensions; nil when none has one.
+func symbolsOf(name string, symbols map[string][]string) []string {
+	if !slices.ContainsFunc(symbols[name], func(s string) bool { return s != "" }) {
+		return nil
+	}
+	var names []string
+	for _, s := range symbols[name] {
+		names = append(names, clip([]byte(s)))
+	}
+	return names
 }
 
 func writeInfo(w io.Writer, rows []graphRow) error {

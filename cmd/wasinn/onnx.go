@@ -2,243 +2,76 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/wasinn/wasinn/backends"
+	"github.com/wasinn/wasinn/internal/onnxdata"
 )
 
 // onnxModel is what wasinn inspect tells of an ONNX file without an engine.
-//
-// See https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
 type onnxModel struct {
-	ir              uint64
+	ir              int64
 	producer, graph string
 	opsets          []string // such as "ai.onnx 17"
 	inputs, outputs []tensorRow
 	initializers    int
-	constants       map[string]bool // names of initializers, which older files list as inputs too
 	operators       map[string]int
 	nodes           int
 }
 
-// message reads the fields of one protobuf message.
-//
-// See https://protobuf.dev/programming-guides/encoding/
-type message struct{ b []byte }
-
-// wire types.
-const (
-	wireVarint = 0
-	wireI64    = 1
-	wireBytes  = 2
-	wireI32    = 5
-)
-
-var errCut = errors.New("the file ends in the middle of a field")
-
-func (m *message) varint() (uint64, error) {
-	var v uint64
-	for shift := 0; shift < 64; shift += 7 {
-		if len(m.b) == 0 {
-			return 0, errCut
-		}
-		c := m.b[0]
-		m.b = m.b[1:]
-		v |= uint64(c&0x7f) << shift
-		if c < 0x80 {
-			return v, nil
-		}
-	}
-	return 0, errors.New("a number has more than 10 bytes")
-}
-
-// fields calls f with every field: its number, and its value as a number or, for
-// strings and messages, as bytes.
-func fields(b []byte, f func(number int, v uint64, data []byte) error) error {
-	m := message{b}
-	for len(m.b) > 0 {
-		key, err := m.varint()
-		if err != nil {
-			return err
-		}
-		if key>>3 == 0 || key>>3 > math.MaxInt32 {
-			return fmt.Errorf("%d is no field number", key>>3)
-		}
-		var v uint64
-		var data []byte
-		skip := uint64(0)
-		switch key & 7 {
-		case wireVarint:
-			v, err = m.varint()
-		case wireI64:
-			skip = 8
-		case wireI32:
-			skip = 4
-		case wireBytes:
-			var n uint64
-			if n, err = m.varint(); err == nil && n <= uint64(len(m.b)) {
-				data = m.b[:n]
-			}
-			skip = n
-		default:
-			return fmt.Errorf("%d is no wire type of protobuf", key&7)
-		}
-		if err == nil && skip > uint64(len(m.b)) {
-			err = errCut
-		}
-		if err == nil {
-			m.b = m.b[skip:]
-			err = f(int(key>>3), v, data)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func readONNX(b []byte) (*onnxModel, error) {
-	m := &onnxModel{constants: map[string]bool{}, operators: map[string]int{}}
-	err := fields(b, func(n int, v uint64, data []byte) error {
-		switch n {
-		case 1:
-			m.ir = v
-		case 2:
-			m.producer = clip(data)
-		case 7:
-			return m.readGraph(data)
-		case 8:
-			return m.readOpset(data)
-		}
-		return nil
-	})
+	about, err := onnxdata.Describe(b)
 	if err != nil {
 		return nil, err
 	}
-	m.inputs = slices.DeleteFunc(m.inputs, func(t tensorRow) bool { return m.constants[t.Name] })
+	nodes, err := onnxdata.Nodes(b)
+	if err != nil {
+		return nil, err
+	}
+	symbols, err := onnxdata.Symbols(b)
+	if err != nil {
+		return nil, err
+	}
+	m := &onnxModel{
+		ir: about.IRVersion, producer: clip([]byte(about.Producer)), graph: clip([]byte(about.Name)),
+		initializers: len(about.Initialized), operators: map[string]int{}, nodes: len(nodes),
+	}
+	for _, domain := range slices.Sorted(maps.Keys(about.Opsets)) {
+		m.opsets = append(m.opsets, fmt.Sprintf("%s %d", clip([]byte(cmp.Or(domain, "ai.onnx"))), about.Opsets[domain]))
+	}
+	for _, n := range nodes {
+		op := n.Op
+		if n.Domain != "" {
+			op = n.Domain + "." + op
+		}
+		m.operators[clip([]byte(op))]++
+	}
+	for _, in := range about.Inputs {
+		if !about.Initialized[in.Name] { // which older files list as inputs too
+			m.inputs = append(m.inputs, infoRow(in, symbols))
+		}
+	}
+	for _, out := range about.Outputs {
+		m.outputs = append(m.outputs, infoRow(out, symbols))
+	}
 	return m, nil
 }
 
-func (m *onnxModel) readOpset(b []byte) error {
-	domain, version := "", uint64(0)
-	err := fields(b, func(n int, v uint64, data []byte) error {
-		switch n {
-		case 1:
-			domain = clip(data)
-		case 2:
-			version = v
-		}
-		return nil
-	})
-	m.opsets = append(m.opsets, fmt.Sprintf("%s %d", cmp.Or(domain, "ai.onnx"), version))
-	return err
-}
-
-func (m *onnxModel) readGraph(b []byte) error {
-	return fields(b, func(n int, v uint64, data []byte) (err error) {
-		switch n {
-		case 1:
-			err = m.readNode(data)
-		case 2:
-			m.graph = clip(data)
-		case 5:
-			m.initializers++
-			err = fields(data, func(n int, _ uint64, name []byte) error {
-				if n == 8 {
-					m.constants[clip(name)] = true
-				}
-				return nil
-			})
-		case 11, 12:
-			var t tensorRow
-			if t, err = readValueInfo(data); n == 11 {
-				m.inputs = append(m.inputs, t)
-			} else {
-				m.outputs = append(m.outputs, t)
-			}
-		}
-		return err
-	})
-}
-
-func (m *onnxModel) readNode(b []byte) error {
-	op, domain := "", ""
-	err := fields(b, func(n int, _ uint64, data []byte) error {
-		switch n {
-		case 4:
-			op = clip(data)
-		case 7:
-			domain = clip(data)
-		}
-		return nil
-	})
-	if domain != "" && domain != "ai.onnx" {
-		op = domain + "." + op
+// infoRow is an input or output as inspect shows it.
+func infoRow(v backends.ValueInfo, symbols map[string][]string) tensorRow {
+	row := tensorRow{Name: clip([]byte(v.Name)), Type: v.Type.String(), Dims: v.Dims, Symbols: symbolsOf(v.Name, symbols)}
+	switch {
+	case v.Kind == 0:
+		row.Type = "of a type that is not said, or not known"
+	case v.Kind != backends.TensorKind:
+		row.Type = v.ValueType.String()
 	}
-	m.nodes++
-	m.operators[op]++
-	return err
-}
-
-// readValueInfo reads name and type of an input or output.
-func readValueInfo(b []byte) (tensorRow, error) {
-	var t tensorRow
-	err := fields(b, func(n int, _ uint64, data []byte) error {
-		switch n {
-		case 1:
-			t.Name = clip(data)
-		case 2:
-			return fields(data, func(n int, _ uint64, data []byte) error {
-				if n != 1 { // sequences, maps and the like
-					t.Type = "no tensor"
-					return nil
-				}
-				return t.readTensorType(data)
-			})
-		}
-		return nil
-	})
-	return t, err
-}
-
-func (t *tensorRow) readTensorType(b []byte) error {
-	return fields(b, func(n int, v uint64, data []byte) error {
-		switch n {
-		case 1:
-			t.Type = "unknown"
-			if v <= math.MaxUint8 {
-				t.Type = backends.ElementType(v).String()
-			}
-		case 2:
-			t.Dims = []int64{}
-			return fields(data, func(n int, _ uint64, dim []byte) error {
-				if n != 1 {
-					return nil
-				}
-				size, symbol := int64(-1), ""
-				err := fields(dim, func(n int, v uint64, name []byte) error {
-					switch n {
-					case 1:
-						size = int64(v)
-					case 2:
-						symbol = clip(name)
-					}
-					return nil
-				})
-				t.Dims = append(t.Dims, size)
-				t.Symbols = append(t.Symbols, symbol)
-				return err
-			})
-		}
-		return nil
-	})
+	return row
 }
 
 // clip makes a name printable and no longer than a line.
@@ -264,7 +97,7 @@ func (m *onnxModel) write(w io.Writer) error {
 		rows []tensorRow
 	}{{"input", m.inputs}, {"output", m.outputs}} {
 		for i, row := range list.rows {
-			fmt.Fprintf(t, "%s %d\t%s  %s  %s\n", list.what, i, row.Name, row.Type, row.dims())
+			fmt.Fprintf(t, "%s %d\t%s  %s\n", list.what, i, row.Name, row.text())
 		}
 	}
 	fmt.Fprintf(t, "weights\t%d tensors\nnodes\t%d\n", m.initializers, m.nodes)

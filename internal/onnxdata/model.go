@@ -13,6 +13,9 @@ import (
 type Model struct {
 	// IRVersion is the version of the file format.
 	IRVersion int64
+	// Producer is the tool that made the file, Name what the graph is called; both may be
+	// empty.
+	Producer, Name string
 	// Opsets are the versions of the operators' domains; ONNX's own is "".
 	Opsets map[string]int64
 	// Inputs and Outputs of the graph, in its order. A Kind of 0 is one that
@@ -43,6 +46,8 @@ func Describe(b []byte) (*Model, error) {
 		switch f.num {
 		case 1:
 			m.IRVersion = int64(f.number)
+		case 2:
+			m.Producer = string(f.body)
 		case 7:
 			graphs++
 			return m.graph(f, 0)
@@ -98,6 +103,8 @@ func (m *Model) graph(f field, depth int) error {
 	}
 	return each(f.body, func(f field) (err error) {
 		switch f.num {
+		case 2:
+			m.Name = string(f.body)
 		case 5:
 			return m.initializer(f)
 		case 11:

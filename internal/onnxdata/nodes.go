@@ -223,8 +223,8 @@ func nameOf(f field) (name string, err error) {
 }
 
 // Symbols are the names of a value's open dimensions, by the value's name: one for each
-// dimension, "" for those that have none or a size. Only inputs that are tensors have
-// them here.
+// dimension, "" for those that have none or a size. They are those of inputs and outputs
+// that are tensors.
 func Symbols(model []byte) (map[string][]string, error) {
 	graph, err := graphOf(model)
 	if err != nil {
@@ -232,7 +232,7 @@ func Symbols(model []byte) (map[string][]string, error) {
 	}
 	all := map[string][]string{}
 	err = each(graph, func(f field) error {
-		if f.num != 11 {
+		if f.num != 11 && f.num != 12 {
 			return nil
 		}
 		name, err := nameOf(f)

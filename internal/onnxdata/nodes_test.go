@@ -68,7 +68,7 @@ func TestAttributesAreWrittenShort(t *testing.T) {
 
 func TestSymbols(t *testing.T) {
 	found, err := Symbols(branching())
-	if want := map[string][]string{"in": {"n", ""}, "yes": nil}; err != nil || !reflect.DeepEqual(found, want) {
+	if want := map[string][]string{"in": {"n", ""}, "yes": nil, "out": {"n", ""}}; err != nil || !reflect.DeepEqual(found, want) {
 		t.Errorf("found %q, %v, expected %q", found, err, want)
 	}
 }
@@ -113,7 +113,7 @@ func TestAloneKeepsOneNodeAndItsWeights(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Model{IRVersion: 10, Opsets: map[string]int64{"": 21}, Inputs: ins, Outputs: outs, Initialized: map[string]bool{"bias": true}, Operators: []string{"If"}, Nested: []string{"Sin", "Identity"}}
+	want := &Model{IRVersion: 10, Name: "alone", Opsets: map[string]int64{"": 21}, Inputs: ins, Outputs: outs, Initialized: map[string]bool{"bias": true}, Operators: []string{"If"}, Nested: []string{"Sin", "Identity"}}
 	if !reflect.DeepEqual(m, want) {
 		t.Errorf("found %+v, expected %+v", m, want)
 	}
