@@ -72,7 +72,8 @@ func (g *guest) runModule(ctx context.Context) error {
 func (g *guest) preview1() wasip1.Config {
 	cfg := wasip1.NewConfig().
 		WithArgs(append([]string{g.program()}, g.args...)...).
-		WithStdin(g.app.stdin).WithStdout(g.app.stdout).WithStderr(g.app.stderr)
+		WithStdin(g.app.stdin).WithStdout(g.app.stdout).WithStderr(g.app.stderr).
+		WithTerminal(isTerminal(g.app.stdin), isTerminal(g.app.stdout), isTerminal(g.app.stderr))
 	for _, e := range g.env {
 		cfg = cfg.WithEnv(e[0], e[1])
 	}

@@ -17,6 +17,7 @@ type Config struct {
 	env            [][2]string
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	terminal       [3]bool
 	dirs           []grant
 }
 
@@ -58,6 +59,12 @@ func (c Config) WithStdout(w io.Writer) Config { c.stdout = w; return c }
 // WithStderr sets where the guest's diagnostics go.
 func (c Config) WithStderr(w io.Writer) Config { c.stderr = w; return c }
 
+// WithTerminal tells the guest which of its standard streams are terminals.
+func (c Config) WithTerminal(stdin, stdout, stderr bool) Config {
+	c.terminal = [3]bool{stdin, stdout, stderr}
+	return c
+}
+
 // WithDir grants a directory of the host under a guest's path. Nothing outside
 // it can be reached through it, whatever its links say. It is opened anew for
 // every instance. The guest sees the path as it is given: in "." its relative
@@ -70,7 +77,7 @@ func (c Config) WithDir(host, guest string, readOnly bool) Config {
 
 // preview1 is the configuration as the functions want it.
 func (c Config) preview1() (preview1.Config, error) {
-	p := preview1.Config{Args: c.args, Stdin: c.stdin, Stdout: c.stdout, Stderr: c.stderr}
+	p := preview1.Config{Args: c.args, Stdin: c.stdin, Stdout: c.stdout, Stderr: c.stderr, Terminal: c.terminal}
 	for _, a := range c.args {
 		if strings.ContainsRune(a, 0) {
 			return p, fmt.Errorf("argument %q: it has a zero byte", a)

@@ -31,7 +31,7 @@ func (g *Guest) fdAdvise(_ context.Context, _ Memory, p Params) Errno {
 // fdAllocate makes a file at least as long as asked for. Space on the disk is
 // taken when it is written.
 func (g *Guest) fdAllocate(_ context.Context, _ Memory, p Params) Errno {
-	d, e := g.file(p.u32(0), rightFdAllocate)
+	d, e := g.file(p.u32(0), rightFdAllocate|rightFdWrite)
 	if e != 0 {
 		return e
 	}
@@ -203,9 +203,17 @@ func nanoseconds(t time.Time) uint64 {
 	}
 }
 
+// fdFilestatSetSize refuses a file that was not opened for writing as POSIX's
+// ftruncate does.
 func (g *Guest) fdFilestatSetSize(_ context.Context, _ Memory, p Params) Errno {
-	d, e := g.file(p.u32(0), rightFdFilestatSetSize)
+	d, e := g.file(p.u32(0), 0)
 	switch {
+	case e != 0:
+		return e
+	case d.base&rightFdWrite == 0:
+		return errInval
+	}
+	switch e := d.may(rightFdFilestatSetSize); {
 	case e != 0:
 		return e
 	case p.u64(1) > math.MaxInt64:

@@ -76,13 +76,13 @@ func TestDescriptorsAreForTheAccessTheyWereOpenedFor(t *testing.T) {
 			}
 			size := Errno(0)
 			if test.write != 0 {
-				size = errNotcapable
+				size = errInval // as ftruncate has it
 			}
 			if e := w.call("fd_filestat_set_size", fd, 3); e != size {
 				t.Errorf("setting the size: errno %d, want %d", e, size)
 			}
-			if e := w.call("fd_allocate", fd, 0, 3); e != size {
-				t.Errorf("allocating: errno %d, want %d", e, size)
+			if e := w.call("fd_allocate", fd, 0, 3); e != test.write {
+				t.Errorf("allocating: errno %d, want %d", e, test.write)
 			}
 		})
 	}
@@ -601,6 +601,24 @@ func TestRegularFilesAsOutput(t *testing.T) {
 	}
 	if got, err := os.ReadFile(f.Name()); err != nil || string(got) != "hallo" {
 		t.Errorf("%q, %v", got, err)
+	}
+}
+
+func TestTerminalsAreCharacterDevicesThatCannotBeSought(t *testing.T) {
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	w := newWorld(t, Config{Stdin: null, Stdout: io.Discard, Terminal: [3]bool{false, true, false}})
+	for fd, want := range []fileType{typeUnknown, typeCharacterDevice, typeUnknown} {
+		stat := w.fdstat(uint32(fd))
+		if stat.kind != want || stat.base&(rightFdSeek|rightFdTell) != 0 || w.fdFilestat(uint32(fd)).kind != want {
+			t.Errorf("stream %d: %+v, want type %d", fd, stat, want)
+		}
+	}
+	if parts, e := w.read(0, 8); e != 0 || parts[0] != "" {
+		t.Errorf("reading %s: %q, errno %d", os.DevNull, parts, e)
 	}
 }
 

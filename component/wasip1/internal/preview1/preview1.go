@@ -111,6 +111,7 @@ type Config struct {
 	Args, Env      []string // Env has NAME=VALUE
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
+	Terminal       [3]bool // which of the standard streams are terminals
 	Dirs           []Preopen
 }
 
@@ -138,9 +139,12 @@ type Guest struct {
 // cannot be opened.
 func NewGuest(cfg Config) (*Guest, error) {
 	g := &Guest{args: cfg.Args, env: cfg.Env, started: time.Now()}
-	g.add(g.inputDescriptor(cfg.Stdin))
-	g.add(outputDescriptor(cfg.Stdout))
-	g.add(outputDescriptor(cfg.Stderr))
+	for i, d := range []*descriptor{g.inputDescriptor(cfg.Stdin), outputDescriptor(cfg.Stdout), outputDescriptor(cfg.Stderr)} {
+		if cfg.Terminal[i] {
+			d.kind = typeCharacterDevice // what guests tell a terminal by, with no right to seek
+		}
+		g.add(d)
+	}
 	for _, d := range cfg.Dirs {
 		dir, err := hostfs.Open(d.Host, d.ReadOnly)
 		if err != nil {

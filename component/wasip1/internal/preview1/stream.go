@@ -27,7 +27,7 @@ func (g *Guest) inputDescriptor(r io.Reader) *descriptor {
 		d.in = &input{direct: r}
 		return d
 	case *os.File:
-		if d.describe(r); d.kind == typeRegularFile {
+		if regular(r) {
 			d.file, d.borrowed = r, true
 			d.base = fileRights &^ writeRights &^ rightFdFilestatSetTimes
 			return d
@@ -46,7 +46,7 @@ func outputDescriptor(w io.Writer) *descriptor {
 	case nil:
 		d.out = io.Discard
 	case *os.File:
-		if d.describe(w); d.kind == typeRegularFile {
+		if regular(w) {
 			d.file, d.out, d.borrowed = w, nil, true
 			d.base = fileRights &^ rightFdRead &^ (writeRights &^ rightFdWrite) &^ rightFdFilestatSetTimes
 		}
@@ -54,11 +54,10 @@ func outputDescriptor(w io.Writer) *descriptor {
 	return d
 }
 
-// describe sets what kind of file the host's is.
-func (d *descriptor) describe(f *os.File) {
-	if info, err := f.Stat(); err == nil {
-		d.kind = fileTypeOf(info.Mode())
-	}
+// regular tells whether a file of the host is a regular one.
+func regular(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode().IsRegular()
 }
 
 // read returns what there is: 0 at the end. When that is nothing yet it waits,

@@ -18,7 +18,7 @@ type descriptor struct {
 
 	base, inheriting rights
 	flags            fdFlags
-	kind             fileType // of in and out
+	kind             fileType // of in and out; unknown but for terminals
 	borrowed         bool     // file is the host's, which closes it
 	readOnly         bool     // file is in a folder that was granted for reading only
 
