@@ -8,73 +8,145 @@ package conv
 func tile1x1NEON(k int, offsets *int32, a, b, c *float32, ldc int)
 
 //go:noescape
+func to1x1NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+
+//go:noescape
 func tile2x1NEON(k int, offsets *int32, a, b, c *float32, ldc int)
+
+//go:noescape
+func to2x1NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
 
 //go:noescape
 func tile3x1NEON(k int, offsets *int32, a, b, c *float32, ldc int)
 
 //go:noescape
+func to3x1NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+
+//go:noescape
 func tile4x1NEON(k int, offsets *int32, a, b, c *float32, ldc int)
+
+//go:noescape
+func to4x1NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
 
 //go:noescape
 func tile5x1NEON(k int, offsets *int32, a, b, c *float32, ldc int)
 
 //go:noescape
+func to5x1NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+
+//go:noescape
 func tile6x1NEON(k int, offsets *int32, a, b, c *float32, ldc int)
+
+//go:noescape
+func to6x1NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
 
 //go:noescape
 func tile1x2NEON(k int, offsets *int32, a, b, c *float32, ldc int)
 
 //go:noescape
+func to1x2NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+
+//go:noescape
 func tile2x2NEON(k int, offsets *int32, a, b, c *float32, ldc int)
+
+//go:noescape
+func to2x2NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
 
 //go:noescape
 func tile3x2NEON(k int, offsets *int32, a, b, c *float32, ldc int)
 
 //go:noescape
+func to3x2NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+
+//go:noescape
 func tile4x2NEON(k int, offsets *int32, a, b, c *float32, ldc int)
+
+//go:noescape
+func to4x2NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
 
 //go:noescape
 func tile5x2NEON(k int, offsets *int32, a, b, c *float32, ldc int)
 
 //go:noescape
+func to5x2NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+
+//go:noescape
 func tile6x2NEON(k int, offsets *int32, a, b, c *float32, ldc int)
+
+//go:noescape
+func to6x2NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
 
 //go:noescape
 func tile1x3NEON(k int, offsets *int32, a, b, c *float32, ldc int)
 
 //go:noescape
+func to1x3NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+
+//go:noescape
 func tile2x3NEON(k int, offsets *int32, a, b, c *float32, ldc int)
+
+//go:noescape
+func to2x3NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
 
 //go:noescape
 func tile3x3NEON(k int, offsets *int32, a, b, c *float32, ldc int)
 
 //go:noescape
+func to3x3NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+
+//go:noescape
 func tile4x3NEON(k int, offsets *int32, a, b, c *float32, ldc int)
+
+//go:noescape
+func to4x3NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
 
 //go:noescape
 func tile5x3NEON(k int, offsets *int32, a, b, c *float32, ldc int)
 
 //go:noescape
+func to5x3NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+
+//go:noescape
 func tile6x3NEON(k int, offsets *int32, a, b, c *float32, ldc int)
+
+//go:noescape
+func to6x3NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
 
 //go:noescape
 func tile1x4NEON(k int, offsets *int32, a, b, c *float32, ldc int)
 
 //go:noescape
+func to1x4NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+
+//go:noescape
 func tile2x4NEON(k int, offsets *int32, a, b, c *float32, ldc int)
+
+//go:noescape
+func to2x4NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
 
 //go:noescape
 func tile3x4NEON(k int, offsets *int32, a, b, c *float32, ldc int)
 
 //go:noescape
+func to3x4NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+
+//go:noescape
 func tile4x4NEON(k int, offsets *int32, a, b, c *float32, ldc int)
+
+//go:noescape
+func to4x4NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
 
 //go:noescape
 func tile5x4NEON(k int, offsets *int32, a, b, c *float32, ldc int)
 
 //go:noescape
+func to5x4NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+
+//go:noescape
 func tile6x4NEON(k int, offsets *int32, a, b, c *float32, ldc int)
+
+//go:noescape
+func to6x4NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
 
 //go:noescape
 func tile1x8NEON(k int, offsets *int32, a, b, c *float32, ldc int)
@@ -107,6 +179,9 @@ func finishAddNEON(dst, src, res *float32, n, rows, dstStride, srcStride int, bi
 //
 //go:noescape
 func everySecondNEON(dst, src *float32, n int)
+
+//go:noescape
+func copyRowsNEON(dst, src *float32, n, rows, dstStride, srcStride int)
 
 //go:noescape
 func depthwise3Stride1Rows1NEON(args *byte)

@@ -24,6 +24,39 @@ step:
 	FMOVQ F0, 0(R4)
 	RET
 
+// func to1x1NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+TEXT ·to1x1NEON(SB), NOSPLIT, $0-56
+	MOVD k+0(FP), R0
+	MOVD offsets+8(FP), R1
+	MOVD a+16(FP), R2
+	MOVD b+24(FP), R3
+	MOVD c+32(FP), R4
+	MOVD ldc+40(FP), R5
+	MOVD end+48(FP), R7
+	MOVD 0(R7), R6
+	VLD1R.P 4(R6), [V0.S4]
+step:
+	MOVW.P 4(R1), R6
+	ADD R3, R6
+	FMOVS.P 4(R2), F1
+	FMOVQ 0(R6), F2
+	WORD $0x4f811040 // fmla v0.4s, v2.4s, v1.s[0]
+	SUB $1, R0
+	CBNZ R0, step
+	MOVD 8(R7), R6
+	CBZ R6, limits
+	FMOVQ 0(R6), F1
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+limits:
+	ADD $16, R7, R6
+	VLD1R (R6), [V1.S4]
+	ADD $20, R7, R6
+	VLD1R (R6), [V2.S4]
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
+	FMOVQ F0, 0(R4)
+	RET
+
 // func tile2x1NEON(k int, offsets *int32, a, b, c *float32, ldc int)
 TEXT ·tile2x1NEON(SB), NOSPLIT, $0-48
 	MOVD k+0(FP), R0
@@ -43,6 +76,48 @@ step:
 	WORD $0x4fa21061 // fmla v1.4s, v3.4s, v2.s[1]
 	SUB $1, R0
 	CBNZ R0, step
+	FMOVQ F0, 0(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F1, 0(R4)
+	RET
+
+// func to2x1NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+TEXT ·to2x1NEON(SB), NOSPLIT, $0-56
+	MOVD k+0(FP), R0
+	MOVD offsets+8(FP), R1
+	MOVD a+16(FP), R2
+	MOVD b+24(FP), R3
+	MOVD c+32(FP), R4
+	MOVD ldc+40(FP), R5
+	MOVD end+48(FP), R7
+	MOVD 0(R7), R6
+	VLD1R.P 4(R6), [V0.S4]
+	VLD1R.P 4(R6), [V1.S4]
+step:
+	MOVW.P 4(R1), R6
+	ADD R3, R6
+	FMOVD.P 8(R2), F2
+	FMOVQ 0(R6), F3
+	WORD $0x4f821060 // fmla v0.4s, v3.4s, v2.s[0]
+	WORD $0x4fa21061 // fmla v1.4s, v3.4s, v2.s[1]
+	SUB $1, R0
+	CBNZ R0, step
+	MOVD 8(R7), R6
+	CBZ R6, limits
+	FMOVQ 0(R6), F2
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	ADD R5<<2, R6, R6
+	FMOVQ 0(R6), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+limits:
+	ADD $16, R7, R6
+	VLD1R (R6), [V2.S4]
+	ADD $20, R7, R6
+	VLD1R (R6), [V3.S4]
+	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
 	FMOVQ F0, 0(R4)
 	ADD R5<<2, R4, R4
 	FMOVQ F1, 0(R4)
@@ -70,6 +145,58 @@ step:
 	WORD $0x4f8410a2 // fmla v2.4s, v5.4s, v4.s[0]
 	SUB $1, R0
 	CBNZ R0, step
+	FMOVQ F0, 0(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F1, 0(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F2, 0(R4)
+	RET
+
+// func to3x1NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+TEXT ·to3x1NEON(SB), NOSPLIT, $0-56
+	MOVD k+0(FP), R0
+	MOVD offsets+8(FP), R1
+	MOVD a+16(FP), R2
+	MOVD b+24(FP), R3
+	MOVD c+32(FP), R4
+	MOVD ldc+40(FP), R5
+	MOVD end+48(FP), R7
+	MOVD 0(R7), R6
+	VLD1R.P 4(R6), [V0.S4]
+	VLD1R.P 4(R6), [V1.S4]
+	VLD1R.P 4(R6), [V2.S4]
+step:
+	MOVW.P 4(R1), R6
+	ADD R3, R6
+	FMOVD.P 8(R2), F3
+	FMOVS.P 4(R2), F4
+	FMOVQ 0(R6), F5
+	WORD $0x4f8310a0 // fmla v0.4s, v5.4s, v3.s[0]
+	WORD $0x4fa310a1 // fmla v1.4s, v5.4s, v3.s[1]
+	WORD $0x4f8410a2 // fmla v2.4s, v5.4s, v4.s[0]
+	SUB $1, R0
+	CBNZ R0, step
+	MOVD 8(R7), R6
+	CBZ R6, limits
+	FMOVQ 0(R6), F3
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	ADD R5<<2, R6, R6
+	FMOVQ 0(R6), F3
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	ADD R5<<2, R6, R6
+	FMOVQ 0(R6), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+limits:
+	ADD $16, R7, R6
+	VLD1R (R6), [V3.S4]
+	ADD $20, R7, R6
+	VLD1R (R6), [V4.S4]
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea4f442 // fmin v2.4s, v2.4s, v4.4s
 	FMOVQ F0, 0(R4)
 	ADD R5<<2, R4, R4
 	FMOVQ F1, 0(R4)
@@ -109,6 +236,66 @@ step:
 	FMOVQ F3, 0(R4)
 	RET
 
+// func to4x1NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+TEXT ·to4x1NEON(SB), NOSPLIT, $0-56
+	MOVD k+0(FP), R0
+	MOVD offsets+8(FP), R1
+	MOVD a+16(FP), R2
+	MOVD b+24(FP), R3
+	MOVD c+32(FP), R4
+	MOVD ldc+40(FP), R5
+	MOVD end+48(FP), R7
+	MOVD 0(R7), R6
+	VLD1R.P 4(R6), [V0.S4]
+	VLD1R.P 4(R6), [V1.S4]
+	VLD1R.P 4(R6), [V2.S4]
+	VLD1R.P 4(R6), [V3.S4]
+step:
+	MOVW.P 4(R1), R6
+	ADD R3, R6
+	FMOVQ.P 16(R2), F4
+	FMOVQ 0(R6), F5
+	WORD $0x4f8410a0 // fmla v0.4s, v5.4s, v4.s[0]
+	WORD $0x4fa410a1 // fmla v1.4s, v5.4s, v4.s[1]
+	WORD $0x4f8418a2 // fmla v2.4s, v5.4s, v4.s[2]
+	WORD $0x4fa418a3 // fmla v3.4s, v5.4s, v4.s[3]
+	SUB $1, R0
+	CBNZ R0, step
+	MOVD 8(R7), R6
+	CBZ R6, limits
+	FMOVQ 0(R6), F4
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	ADD R5<<2, R6, R6
+	FMOVQ 0(R6), F4
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	ADD R5<<2, R6, R6
+	FMOVQ 0(R6), F4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	ADD R5<<2, R6, R6
+	FMOVQ 0(R6), F4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+limits:
+	ADD $16, R7, R6
+	VLD1R (R6), [V4.S4]
+	ADD $20, R7, R6
+	VLD1R (R6), [V5.S4]
+	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
+	WORD $0x4ea5f400 // fmin v0.4s, v0.4s, v5.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
+	FMOVQ F0, 0(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F1, 0(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F2, 0(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F3, 0(R4)
+	RET
+
 // func tile5x1NEON(k int, offsets *int32, a, b, c *float32, ldc int)
 TEXT ·tile5x1NEON(SB), NOSPLIT, $0-48
 	MOVD k+0(FP), R0
@@ -135,6 +322,76 @@ step:
 	WORD $0x4f8610e4 // fmla v4.4s, v7.4s, v6.s[0]
 	SUB $1, R0
 	CBNZ R0, step
+	FMOVQ F0, 0(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F1, 0(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F2, 0(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F3, 0(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F4, 0(R4)
+	RET
+
+// func to5x1NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+TEXT ·to5x1NEON(SB), NOSPLIT, $0-56
+	MOVD k+0(FP), R0
+	MOVD offsets+8(FP), R1
+	MOVD a+16(FP), R2
+	MOVD b+24(FP), R3
+	MOVD c+32(FP), R4
+	MOVD ldc+40(FP), R5
+	MOVD end+48(FP), R7
+	MOVD 0(R7), R6
+	VLD1R.P 4(R6), [V0.S4]
+	VLD1R.P 4(R6), [V1.S4]
+	VLD1R.P 4(R6), [V2.S4]
+	VLD1R.P 4(R6), [V3.S4]
+	VLD1R.P 4(R6), [V4.S4]
+step:
+	MOVW.P 4(R1), R6
+	ADD R3, R6
+	FMOVQ.P 16(R2), F5
+	FMOVS.P 4(R2), F6
+	FMOVQ 0(R6), F7
+	WORD $0x4f8510e0 // fmla v0.4s, v7.4s, v5.s[0]
+	WORD $0x4fa510e1 // fmla v1.4s, v7.4s, v5.s[1]
+	WORD $0x4f8518e2 // fmla v2.4s, v7.4s, v5.s[2]
+	WORD $0x4fa518e3 // fmla v3.4s, v7.4s, v5.s[3]
+	WORD $0x4f8610e4 // fmla v4.4s, v7.4s, v6.s[0]
+	SUB $1, R0
+	CBNZ R0, step
+	MOVD 8(R7), R6
+	CBZ R6, limits
+	FMOVQ 0(R6), F5
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	ADD R5<<2, R6, R6
+	FMOVQ 0(R6), F5
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	ADD R5<<2, R6, R6
+	FMOVQ 0(R6), F5
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	ADD R5<<2, R6, R6
+	FMOVQ 0(R6), F5
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	ADD R5<<2, R6, R6
+	FMOVQ 0(R6), F5
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+limits:
+	ADD $16, R7, R6
+	VLD1R (R6), [V5.S4]
+	ADD $20, R7, R6
+	VLD1R (R6), [V6.S4]
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4ea6f463 // fmin v3.4s, v3.4s, v6.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
 	FMOVQ F0, 0(R4)
 	ADD R5<<2, R4, R4
 	FMOVQ F1, 0(R4)
@@ -187,6 +444,85 @@ step:
 	FMOVQ F5, 0(R4)
 	RET
 
+// func to6x1NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+TEXT ·to6x1NEON(SB), NOSPLIT, $0-56
+	MOVD k+0(FP), R0
+	MOVD offsets+8(FP), R1
+	MOVD a+16(FP), R2
+	MOVD b+24(FP), R3
+	MOVD c+32(FP), R4
+	MOVD ldc+40(FP), R5
+	MOVD end+48(FP), R7
+	MOVD 0(R7), R6
+	VLD1R.P 4(R6), [V0.S4]
+	VLD1R.P 4(R6), [V1.S4]
+	VLD1R.P 4(R6), [V2.S4]
+	VLD1R.P 4(R6), [V3.S4]
+	VLD1R.P 4(R6), [V4.S4]
+	VLD1R.P 4(R6), [V5.S4]
+step:
+	MOVW.P 4(R1), R6
+	ADD R3, R6
+	FMOVQ.P 16(R2), F6
+	FMOVD.P 8(R2), F7
+	FMOVQ 0(R6), F8
+	WORD $0x4f861100 // fmla v0.4s, v8.4s, v6.s[0]
+	WORD $0x4fa61101 // fmla v1.4s, v8.4s, v6.s[1]
+	WORD $0x4f861902 // fmla v2.4s, v8.4s, v6.s[2]
+	WORD $0x4fa61903 // fmla v3.4s, v8.4s, v6.s[3]
+	WORD $0x4f871104 // fmla v4.4s, v8.4s, v7.s[0]
+	WORD $0x4fa71105 // fmla v5.4s, v8.4s, v7.s[1]
+	SUB $1, R0
+	CBNZ R0, step
+	MOVD 8(R7), R6
+	CBZ R6, limits
+	FMOVQ 0(R6), F6
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	ADD R5<<2, R6, R6
+	FMOVQ 0(R6), F6
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	ADD R5<<2, R6, R6
+	FMOVQ 0(R6), F6
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	ADD R5<<2, R6, R6
+	FMOVQ 0(R6), F6
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	ADD R5<<2, R6, R6
+	FMOVQ 0(R6), F6
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	ADD R5<<2, R6, R6
+	FMOVQ 0(R6), F6
+	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
+limits:
+	ADD $16, R7, R6
+	VLD1R (R6), [V6.S4]
+	ADD $20, R7, R6
+	VLD1R (R6), [V7.S4]
+	WORD $0x4e26f400 // fmax v0.4s, v0.4s, v6.4s
+	WORD $0x4ea7f400 // fmin v0.4s, v0.4s, v7.4s
+	WORD $0x4e26f421 // fmax v1.4s, v1.4s, v6.4s
+	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
+	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
+	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
+	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4ea7f4a5 // fmin v5.4s, v5.4s, v7.4s
+	FMOVQ F0, 0(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F1, 0(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F2, 0(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F3, 0(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F4, 0(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F5, 0(R4)
+	RET
+
 // func tile1x2NEON(k int, offsets *int32, a, b, c *float32, ldc int)
 TEXT ·tile1x2NEON(SB), NOSPLIT, $0-48
 	MOVD k+0(FP), R0
@@ -206,6 +542,45 @@ step:
 	WORD $0x4f821081 // fmla v1.4s, v4.4s, v2.s[0]
 	SUB $1, R0
 	CBNZ R0, step
+	FMOVQ F0, 0(R4)
+	FMOVQ F1, 16(R4)
+	RET
+
+// func to1x2NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+TEXT ·to1x2NEON(SB), NOSPLIT, $0-56
+	MOVD k+0(FP), R0
+	MOVD offsets+8(FP), R1
+	MOVD a+16(FP), R2
+	MOVD b+24(FP), R3
+	MOVD c+32(FP), R4
+	MOVD ldc+40(FP), R5
+	MOVD end+48(FP), R7
+	MOVD 0(R7), R6
+	VLD1R.P 4(R6), [V0.S4]
+	VORR V0.B16, V0.B16, V1.B16
+step:
+	MOVW.P 4(R1), R6
+	ADD R3, R6
+	FMOVS.P 4(R2), F2
+	FLDPQ 0(R6), (F3, F4)
+	WORD $0x4f821060 // fmla v0.4s, v3.4s, v2.s[0]
+	WORD $0x4f821081 // fmla v1.4s, v4.4s, v2.s[0]
+	SUB $1, R0
+	CBNZ R0, step
+	MOVD 8(R7), R6
+	CBZ R6, limits
+	FLDPQ 0(R6), (F2, F3)
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+limits:
+	ADD $16, R7, R6
+	VLD1R (R6), [V2.S4]
+	ADD $20, R7, R6
+	VLD1R (R6), [V3.S4]
+	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
 	FMOVQ F0, 0(R4)
 	FMOVQ F1, 16(R4)
 	RET
@@ -233,6 +608,60 @@ step:
 	WORD $0x4fa410c3 // fmla v3.4s, v6.4s, v4.s[1]
 	SUB $1, R0
 	CBNZ R0, step
+	FMOVQ F0, 0(R4)
+	FMOVQ F1, 16(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F2, 0(R4)
+	FMOVQ F3, 16(R4)
+	RET
+
+// func to2x2NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+TEXT ·to2x2NEON(SB), NOSPLIT, $0-56
+	MOVD k+0(FP), R0
+	MOVD offsets+8(FP), R1
+	MOVD a+16(FP), R2
+	MOVD b+24(FP), R3
+	MOVD c+32(FP), R4
+	MOVD ldc+40(FP), R5
+	MOVD end+48(FP), R7
+	MOVD 0(R7), R6
+	VLD1R.P 4(R6), [V0.S4]
+	VORR V0.B16, V0.B16, V1.B16
+	VLD1R.P 4(R6), [V2.S4]
+	VORR V2.B16, V2.B16, V3.B16
+step:
+	MOVW.P 4(R1), R6
+	ADD R3, R6
+	FMOVD.P 8(R2), F4
+	FLDPQ 0(R6), (F5, F6)
+	WORD $0x4f8410a0 // fmla v0.4s, v5.4s, v4.s[0]
+	WORD $0x4f8410c1 // fmla v1.4s, v6.4s, v4.s[0]
+	WORD $0x4fa410a2 // fmla v2.4s, v5.4s, v4.s[1]
+	WORD $0x4fa410c3 // fmla v3.4s, v6.4s, v4.s[1]
+	SUB $1, R0
+	CBNZ R0, step
+	MOVD 8(R7), R6
+	CBZ R6, limits
+	FLDPQ 0(R6), (F4, F5)
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F4, F5)
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+limits:
+	ADD $16, R7, R6
+	VLD1R (R6), [V4.S4]
+	ADD $20, R7, R6
+	VLD1R (R6), [V5.S4]
+	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
+	WORD $0x4ea5f400 // fmin v0.4s, v0.4s, v5.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
 	FMOVQ F0, 0(R4)
 	FMOVQ F1, 16(R4)
 	ADD R5<<2, R4, R4
@@ -268,6 +697,76 @@ step:
 	WORD $0x4f871125 // fmla v5.4s, v9.4s, v7.s[0]
 	SUB $1, R0
 	CBNZ R0, step
+	FMOVQ F0, 0(R4)
+	FMOVQ F1, 16(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F2, 0(R4)
+	FMOVQ F3, 16(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F4, 0(R4)
+	FMOVQ F5, 16(R4)
+	RET
+
+// func to3x2NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+TEXT ·to3x2NEON(SB), NOSPLIT, $0-56
+	MOVD k+0(FP), R0
+	MOVD offsets+8(FP), R1
+	MOVD a+16(FP), R2
+	MOVD b+24(FP), R3
+	MOVD c+32(FP), R4
+	MOVD ldc+40(FP), R5
+	MOVD end+48(FP), R7
+	MOVD 0(R7), R6
+	VLD1R.P 4(R6), [V0.S4]
+	VORR V0.B16, V0.B16, V1.B16
+	VLD1R.P 4(R6), [V2.S4]
+	VORR V2.B16, V2.B16, V3.B16
+	VLD1R.P 4(R6), [V4.S4]
+	VORR V4.B16, V4.B16, V5.B16
+step:
+	MOVW.P 4(R1), R6
+	ADD R3, R6
+	FMOVD.P 8(R2), F6
+	FMOVS.P 4(R2), F7
+	FLDPQ 0(R6), (F8, F9)
+	WORD $0x4f861100 // fmla v0.4s, v8.4s, v6.s[0]
+	WORD $0x4f861121 // fmla v1.4s, v9.4s, v6.s[0]
+	WORD $0x4fa61102 // fmla v2.4s, v8.4s, v6.s[1]
+	WORD $0x4fa61123 // fmla v3.4s, v9.4s, v6.s[1]
+	WORD $0x4f871104 // fmla v4.4s, v8.4s, v7.s[0]
+	WORD $0x4f871125 // fmla v5.4s, v9.4s, v7.s[0]
+	SUB $1, R0
+	CBNZ R0, step
+	MOVD 8(R7), R6
+	CBZ R6, limits
+	FLDPQ 0(R6), (F6, F7)
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F6, F7)
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F6, F7)
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+limits:
+	ADD $16, R7, R6
+	VLD1R (R6), [V6.S4]
+	ADD $20, R7, R6
+	VLD1R (R6), [V7.S4]
+	WORD $0x4e26f400 // fmax v0.4s, v0.4s, v6.4s
+	WORD $0x4ea7f400 // fmin v0.4s, v0.4s, v7.4s
+	WORD $0x4e26f421 // fmax v1.4s, v1.4s, v6.4s
+	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
+	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
+	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
+	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4ea7f4a5 // fmin v5.4s, v5.4s, v7.4s
 	FMOVQ F0, 0(R4)
 	FMOVQ F1, 16(R4)
 	ADD R5<<2, R4, R4
@@ -322,6 +821,90 @@ step:
 	FMOVQ F7, 16(R4)
 	RET
 
+// func to4x2NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+TEXT ·to4x2NEON(SB), NOSPLIT, $0-56
+	MOVD k+0(FP), R0
+	MOVD offsets+8(FP), R1
+	MOVD a+16(FP), R2
+	MOVD b+24(FP), R3
+	MOVD c+32(FP), R4
+	MOVD ldc+40(FP), R5
+	MOVD end+48(FP), R7
+	MOVD 0(R7), R6
+	VLD1R.P 4(R6), [V0.S4]
+	VORR V0.B16, V0.B16, V1.B16
+	VLD1R.P 4(R6), [V2.S4]
+	VORR V2.B16, V2.B16, V3.B16
+	VLD1R.P 4(R6), [V4.S4]
+	VORR V4.B16, V4.B16, V5.B16
+	VLD1R.P 4(R6), [V6.S4]
+	VORR V6.B16, V6.B16, V7.B16
+step:
+	MOVW.P 4(R1), R6
+	ADD R3, R6
+	FMOVQ.P 16(R2), F8
+	FLDPQ 0(R6), (F9, F10)
+	WORD $0x4f881120 // fmla v0.4s, v9.4s, v8.s[0]
+	WORD $0x4f881141 // fmla v1.4s, v10.4s, v8.s[0]
+	WORD $0x4fa81122 // fmla v2.4s, v9.4s, v8.s[1]
+	WORD $0x4fa81143 // fmla v3.4s, v10.4s, v8.s[1]
+	WORD $0x4f881924 // fmla v4.4s, v9.4s, v8.s[2]
+	WORD $0x4f881945 // fmla v5.4s, v10.4s, v8.s[2]
+	WORD $0x4fa81926 // fmla v6.4s, v9.4s, v8.s[3]
+	WORD $0x4fa81947 // fmla v7.4s, v10.4s, v8.s[3]
+	SUB $1, R0
+	CBNZ R0, step
+	MOVD 8(R7), R6
+	CBZ R6, limits
+	FLDPQ 0(R6), (F8, F9)
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F8, F9)
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F8, F9)
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F8, F9)
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+limits:
+	ADD $16, R7, R6
+	VLD1R (R6), [V8.S4]
+	ADD $20, R7, R6
+	VLD1R (R6), [V9.S4]
+	WORD $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
+	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
+	WORD $0x4e28f421 // fmax v1.4s, v1.4s, v8.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
+	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
+	WORD $0x4e28f463 // fmax v3.4s, v3.4s, v8.4s
+	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
+	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
+	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
+	WORD $0x4e28f4a5 // fmax v5.4s, v5.4s, v8.4s
+	WORD $0x4ea9f4a5 // fmin v5.4s, v5.4s, v9.4s
+	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
+	WORD $0x4ea9f4c6 // fmin v6.4s, v6.4s, v9.4s
+	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
+	WORD $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
+	FMOVQ F0, 0(R4)
+	FMOVQ F1, 16(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F2, 0(R4)
+	FMOVQ F3, 16(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F4, 0(R4)
+	FMOVQ F5, 16(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F6, 0(R4)
+	FMOVQ F7, 16(R4)
+	RET
+
 // func tile5x2NEON(k int, offsets *int32, a, b, c *float32, ldc int)
 TEXT ·tile5x2NEON(SB), NOSPLIT, $0-48
 	MOVD k+0(FP), R0
@@ -358,6 +941,106 @@ step:
 	WORD $0x4f8b11a9 // fmla v9.4s, v13.4s, v11.s[0]
 	SUB $1, R0
 	CBNZ R0, step
+	FMOVQ F0, 0(R4)
+	FMOVQ F1, 16(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F2, 0(R4)
+	FMOVQ F3, 16(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F4, 0(R4)
+	FMOVQ F5, 16(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F6, 0(R4)
+	FMOVQ F7, 16(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F8, 0(R4)
+	FMOVQ F9, 16(R4)
+	RET
+
+// func to5x2NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+TEXT ·to5x2NEON(SB), NOSPLIT, $0-56
+	MOVD k+0(FP), R0
+	MOVD offsets+8(FP), R1
+	MOVD a+16(FP), R2
+	MOVD b+24(FP), R3
+	MOVD c+32(FP), R4
+	MOVD ldc+40(FP), R5
+	MOVD end+48(FP), R7
+	MOVD 0(R7), R6
+	VLD1R.P 4(R6), [V0.S4]
+	VORR V0.B16, V0.B16, V1.B16
+	VLD1R.P 4(R6), [V2.S4]
+	VORR V2.B16, V2.B16, V3.B16
+	VLD1R.P 4(R6), [V4.S4]
+	VORR V4.B16, V4.B16, V5.B16
+	VLD1R.P 4(R6), [V6.S4]
+	VORR V6.B16, V6.B16, V7.B16
+	VLD1R.P 4(R6), [V8.S4]
+	VORR V8.B16, V8.B16, V9.B16
+step:
+	MOVW.P 4(R1), R6
+	ADD R3, R6
+	FMOVQ.P 16(R2), F10
+	FMOVS.P 4(R2), F11
+	FLDPQ 0(R6), (F12, F13)
+	WORD $0x4f8a1180 // fmla v0.4s, v12.4s, v10.s[0]
+	WORD $0x4f8a11a1 // fmla v1.4s, v13.4s, v10.s[0]
+	WORD $0x4faa1182 // fmla v2.4s, v12.4s, v10.s[1]
+	WORD $0x4faa11a3 // fmla v3.4s, v13.4s, v10.s[1]
+	WORD $0x4f8a1984 // fmla v4.4s, v12.4s, v10.s[2]
+	WORD $0x4f8a19a5 // fmla v5.4s, v13.4s, v10.s[2]
+	WORD $0x4faa1986 // fmla v6.4s, v12.4s, v10.s[3]
+	WORD $0x4faa19a7 // fmla v7.4s, v13.4s, v10.s[3]
+	WORD $0x4f8b1188 // fmla v8.4s, v12.4s, v11.s[0]
+	WORD $0x4f8b11a9 // fmla v9.4s, v13.4s, v11.s[0]
+	SUB $1, R0
+	CBNZ R0, step
+	MOVD 8(R7), R6
+	CBZ R6, limits
+	FLDPQ 0(R6), (F10, F11)
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
+	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F10, F11)
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F10, F11)
+	WORD $0x4e2ad484 // fadd v4.4s, v4.4s, v10.4s
+	WORD $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F10, F11)
+	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
+	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F10, F11)
+	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
+	WORD $0x4e2bd529 // fadd v9.4s, v9.4s, v11.4s
+limits:
+	ADD $16, R7, R6
+	VLD1R (R6), [V10.S4]
+	ADD $20, R7, R6
+	VLD1R (R6), [V11.S4]
+	WORD $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
+	WORD $0x4eabf400 // fmin v0.4s, v0.4s, v11.4s
+	WORD $0x4e2af421 // fmax v1.4s, v1.4s, v10.4s
+	WORD $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s
+	WORD $0x4e2af442 // fmax v2.4s, v2.4s, v10.4s
+	WORD $0x4eabf442 // fmin v2.4s, v2.4s, v11.4s
+	WORD $0x4e2af463 // fmax v3.4s, v3.4s, v10.4s
+	WORD $0x4eabf463 // fmin v3.4s, v3.4s, v11.4s
+	WORD $0x4e2af484 // fmax v4.4s, v4.4s, v10.4s
+	WORD $0x4eabf484 // fmin v4.4s, v4.4s, v11.4s
+	WORD $0x4e2af4a5 // fmax v5.4s, v5.4s, v10.4s
+	WORD $0x4eabf4a5 // fmin v5.4s, v5.4s, v11.4s
+	WORD $0x4e2af4c6 // fmax v6.4s, v6.4s, v10.4s
+	WORD $0x4eabf4c6 // fmin v6.4s, v6.4s, v11.4s
+	WORD $0x4e2af4e7 // fmax v7.4s, v7.4s, v10.4s
+	WORD $0x4eabf4e7 // fmin v7.4s, v7.4s, v11.4s
+	WORD $0x4e2af508 // fmax v8.4s, v8.4s, v10.4s
+	WORD $0x4eabf508 // fmin v8.4s, v8.4s, v11.4s
+	WORD $0x4e2af529 // fmax v9.4s, v9.4s, v10.4s
+	WORD $0x4eabf529 // fmin v9.4s, v9.4s, v11.4s
 	FMOVQ F0, 0(R4)
 	FMOVQ F1, 16(R4)
 	ADD R5<<2, R4, R4
@@ -433,6 +1116,121 @@ step:
 	FMOVQ F11, 16(R4)
 	RET
 
+// func to6x2NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+TEXT ·to6x2NEON(SB), NOSPLIT, $0-56
+	MOVD k+0(FP), R0
+	MOVD offsets+8(FP), R1
+	MOVD a+16(FP), R2
+	MOVD b+24(FP), R3
+	MOVD c+32(FP), R4
+	MOVD ldc+40(FP), R5
+	MOVD end+48(FP), R7
+	MOVD 0(R7), R6
+	VLD1R.P 4(R6), [V0.S4]
+	VORR V0.B16, V0.B16, V1.B16
+	VLD1R.P 4(R6), [V2.S4]
+	VORR V2.B16, V2.B16, V3.B16
+	VLD1R.P 4(R6), [V4.S4]
+	VORR V4.B16, V4.B16, V5.B16
+	VLD1R.P 4(R6), [V6.S4]
+	VORR V6.B16, V6.B16, V7.B16
+	VLD1R.P 4(R6), [V8.S4]
+	VORR V8.B16, V8.B16, V9.B16
+	VLD1R.P 4(R6), [V10.S4]
+	VORR V10.B16, V10.B16, V11.B16
+step:
+	MOVW.P 4(R1), R6
+	ADD R3, R6
+	FMOVQ.P 16(R2), F12
+	FMOVD.P 8(R2), F13
+	FLDPQ 0(R6), (F14, F15)
+	WORD $0x4f8c11c0 // fmla v0.4s, v14.4s, v12.s[0]
+	WORD $0x4f8c11e1 // fmla v1.4s, v15.4s, v12.s[0]
+	WORD $0x4fac11c2 // fmla v2.4s, v14.4s, v12.s[1]
+	WORD $0x4fac11e3 // fmla v3.4s, v15.4s, v12.s[1]
+	WORD $0x4f8c19c4 // fmla v4.4s, v14.4s, v12.s[2]
+	WORD $0x4f8c19e5 // fmla v5.4s, v15.4s, v12.s[2]
+	WORD $0x4fac19c6 // fmla v6.4s, v14.4s, v12.s[3]
+	WORD $0x4fac19e7 // fmla v7.4s, v15.4s, v12.s[3]
+	WORD $0x4f8d11c8 // fmla v8.4s, v14.4s, v13.s[0]
+	WORD $0x4f8d11e9 // fmla v9.4s, v15.4s, v13.s[0]
+	WORD $0x4fad11ca // fmla v10.4s, v14.4s, v13.s[1]
+	WORD $0x4fad11eb // fmla v11.4s, v15.4s, v13.s[1]
+	SUB $1, R0
+	CBNZ R0, step
+	MOVD 8(R7), R6
+	CBZ R6, limits
+	FLDPQ 0(R6), (F12, F13)
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F12, F13)
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F12, F13)
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F12, F13)
+	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F12, F13)
+	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F12, F13)
+	WORD $0x4e2cd54a // fadd v10.4s, v10.4s, v12.4s
+	WORD $0x4e2dd56b // fadd v11.4s, v11.4s, v13.4s
+limits:
+	ADD $16, R7, R6
+	VLD1R (R6), [V12.S4]
+	ADD $20, R7, R6
+	VLD1R (R6), [V13.S4]
+	WORD $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
+	WORD $0x4eadf400 // fmin v0.4s, v0.4s, v13.4s
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
+	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
+	WORD $0x4e2cf463 // fmax v3.4s, v3.4s, v12.4s
+	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
+	WORD $0x4e2cf484 // fmax v4.4s, v4.4s, v12.4s
+	WORD $0x4eadf484 // fmin v4.4s, v4.4s, v13.4s
+	WORD $0x4e2cf4a5 // fmax v5.4s, v5.4s, v12.4s
+	WORD $0x4eadf4a5 // fmin v5.4s, v5.4s, v13.4s
+	WORD $0x4e2cf4c6 // fmax v6.4s, v6.4s, v12.4s
+	WORD $0x4eadf4c6 // fmin v6.4s, v6.4s, v13.4s
+	WORD $0x4e2cf4e7 // fmax v7.4s, v7.4s, v12.4s
+	WORD $0x4eadf4e7 // fmin v7.4s, v7.4s, v13.4s
+	WORD $0x4e2cf508 // fmax v8.4s, v8.4s, v12.4s
+	WORD $0x4eadf508 // fmin v8.4s, v8.4s, v13.4s
+	WORD $0x4e2cf529 // fmax v9.4s, v9.4s, v12.4s
+	WORD $0x4eadf529 // fmin v9.4s, v9.4s, v13.4s
+	WORD $0x4e2cf54a // fmax v10.4s, v10.4s, v12.4s
+	WORD $0x4eadf54a // fmin v10.4s, v10.4s, v13.4s
+	WORD $0x4e2cf56b // fmax v11.4s, v11.4s, v12.4s
+	WORD $0x4eadf56b // fmin v11.4s, v11.4s, v13.4s
+	FMOVQ F0, 0(R4)
+	FMOVQ F1, 16(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F2, 0(R4)
+	FMOVQ F3, 16(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F4, 0(R4)
+	FMOVQ F5, 16(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F6, 0(R4)
+	FMOVQ F7, 16(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F8, 0(R4)
+	FMOVQ F9, 16(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F10, 0(R4)
+	FMOVQ F11, 16(R4)
+	RET
+
 // func tile1x3NEON(k int, offsets *int32, a, b, c *float32, ldc int)
 TEXT ·tile1x3NEON(SB), NOSPLIT, $0-48
 	MOVD k+0(FP), R0
@@ -455,6 +1253,53 @@ step:
 	WORD $0x4f8310c2 // fmla v2.4s, v6.4s, v3.s[0]
 	SUB $1, R0
 	CBNZ R0, step
+	FMOVQ F0, 0(R4)
+	FMOVQ F1, 16(R4)
+	FMOVQ F2, 32(R4)
+	RET
+
+// func to1x3NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+TEXT ·to1x3NEON(SB), NOSPLIT, $0-56
+	MOVD k+0(FP), R0
+	MOVD offsets+8(FP), R1
+	MOVD a+16(FP), R2
+	MOVD b+24(FP), R3
+	MOVD c+32(FP), R4
+	MOVD ldc+40(FP), R5
+	MOVD end+48(FP), R7
+	MOVD 0(R7), R6
+	VLD1R.P 4(R6), [V0.S4]
+	VORR V0.B16, V0.B16, V1.B16
+	VORR V1.B16, V1.B16, V2.B16
+step:
+	MOVW.P 4(R1), R6
+	ADD R3, R6
+	FMOVS.P 4(R2), F3
+	FLDPQ 0(R6), (F4, F5)
+	FMOVQ 32(R6), F6
+	WORD $0x4f831080 // fmla v0.4s, v4.4s, v3.s[0]
+	WORD $0x4f8310a1 // fmla v1.4s, v5.4s, v3.s[0]
+	WORD $0x4f8310c2 // fmla v2.4s, v6.4s, v3.s[0]
+	SUB $1, R0
+	CBNZ R0, step
+	MOVD 8(R7), R6
+	CBZ R6, limits
+	FLDPQ 0(R6), (F3, F4)
+	FMOVQ 32(R6), F5
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+limits:
+	ADD $16, R7, R6
+	VLD1R (R6), [V3.S4]
+	ADD $20, R7, R6
+	VLD1R (R6), [V4.S4]
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea4f442 // fmin v2.4s, v2.4s, v4.4s
 	FMOVQ F0, 0(R4)
 	FMOVQ F1, 16(R4)
 	FMOVQ F2, 32(R4)
@@ -488,6 +1333,75 @@ step:
 	WORD $0x4fa61125 // fmla v5.4s, v9.4s, v6.s[1]
 	SUB $1, R0
 	CBNZ R0, step
+	FMOVQ F0, 0(R4)
+	FMOVQ F1, 16(R4)
+	FMOVQ F2, 32(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F3, 0(R4)
+	FMOVQ F4, 16(R4)
+	FMOVQ F5, 32(R4)
+	RET
+
+// func to2x3NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+TEXT ·to2x3NEON(SB), NOSPLIT, $0-56
+	MOVD k+0(FP), R0
+	MOVD offsets+8(FP), R1
+	MOVD a+16(FP), R2
+	MOVD b+24(FP), R3
+	MOVD c+32(FP), R4
+	MOVD ldc+40(FP), R5
+	MOVD end+48(FP), R7
+	MOVD 0(R7), R6
+	VLD1R.P 4(R6), [V0.S4]
+	VORR V0.B16, V0.B16, V1.B16
+	VORR V1.B16, V1.B16, V2.B16
+	VLD1R.P 4(R6), [V3.S4]
+	VORR V3.B16, V3.B16, V4.B16
+	VORR V4.B16, V4.B16, V5.B16
+step:
+	MOVW.P 4(R1), R6
+	ADD R3, R6
+	FMOVD.P 8(R2), F6
+	FLDPQ 0(R6), (F7, F8)
+	FMOVQ 32(R6), F9
+	WORD $0x4f8610e0 // fmla v0.4s, v7.4s, v6.s[0]
+	WORD $0x4f861101 // fmla v1.4s, v8.4s, v6.s[0]
+	WORD $0x4f861122 // fmla v2.4s, v9.4s, v6.s[0]
+	WORD $0x4fa610e3 // fmla v3.4s, v7.4s, v6.s[1]
+	WORD $0x4fa61104 // fmla v4.4s, v8.4s, v6.s[1]
+	WORD $0x4fa61125 // fmla v5.4s, v9.4s, v6.s[1]
+	SUB $1, R0
+	CBNZ R0, step
+	MOVD 8(R7), R6
+	CBZ R6, limits
+	FLDPQ 0(R6), (F6, F7)
+	FMOVQ 32(R6), F8
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F6, F7)
+	FMOVQ 32(R6), F8
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
+	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
+limits:
+	ADD $16, R7, R6
+	VLD1R (R6), [V6.S4]
+	ADD $20, R7, R6
+	VLD1R (R6), [V7.S4]
+	WORD $0x4e26f400 // fmax v0.4s, v0.4s, v6.4s
+	WORD $0x4ea7f400 // fmin v0.4s, v0.4s, v7.4s
+	WORD $0x4e26f421 // fmax v1.4s, v1.4s, v6.4s
+	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
+	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
+	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
+	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4ea7f4a5 // fmin v5.4s, v5.4s, v7.4s
 	FMOVQ F0, 0(R4)
 	FMOVQ F1, 16(R4)
 	FMOVQ F2, 32(R4)
@@ -532,6 +1446,98 @@ step:
 	WORD $0x4f8a11a8 // fmla v8.4s, v13.4s, v10.s[0]
 	SUB $1, R0
 	CBNZ R0, step
+	FMOVQ F0, 0(R4)
+	FMOVQ F1, 16(R4)
+	FMOVQ F2, 32(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F3, 0(R4)
+	FMOVQ F4, 16(R4)
+	FMOVQ F5, 32(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F6, 0(R4)
+	FMOVQ F7, 16(R4)
+	FMOVQ F8, 32(R4)
+	RET
+
+// func to3x3NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+TEXT ·to3x3NEON(SB), NOSPLIT, $0-56
+	MOVD k+0(FP), R0
+	MOVD offsets+8(FP), R1
+	MOVD a+16(FP), R2
+	MOVD b+24(FP), R3
+	MOVD c+32(FP), R4
+	MOVD ldc+40(FP), R5
+	MOVD end+48(FP), R7
+	MOVD 0(R7), R6
+	VLD1R.P 4(R6), [V0.S4]
+	VORR V0.B16, V0.B16, V1.B16
+	VORR V1.B16, V1.B16, V2.B16
+	VLD1R.P 4(R6), [V3.S4]
+	VORR V3.B16, V3.B16, V4.B16
+	VORR V4.B16, V4.B16, V5.B16
+	VLD1R.P 4(R6), [V6.S4]
+	VORR V6.B16, V6.B16, V7.B16
+	VORR V7.B16, V7.B16, V8.B16
+step:
+	MOVW.P 4(R1), R6
+	ADD R3, R6
+	FMOVD.P 8(R2), F9
+	FMOVS.P 4(R2), F10
+	FLDPQ 0(R6), (F11, F12)
+	FMOVQ 32(R6), F13
+	WORD $0x4f891160 // fmla v0.4s, v11.4s, v9.s[0]
+	WORD $0x4f891181 // fmla v1.4s, v12.4s, v9.s[0]
+	WORD $0x4f8911a2 // fmla v2.4s, v13.4s, v9.s[0]
+	WORD $0x4fa91163 // fmla v3.4s, v11.4s, v9.s[1]
+	WORD $0x4fa91184 // fmla v4.4s, v12.4s, v9.s[1]
+	WORD $0x4fa911a5 // fmla v5.4s, v13.4s, v9.s[1]
+	WORD $0x4f8a1166 // fmla v6.4s, v11.4s, v10.s[0]
+	WORD $0x4f8a1187 // fmla v7.4s, v12.4s, v10.s[0]
+	WORD $0x4f8a11a8 // fmla v8.4s, v13.4s, v10.s[0]
+	SUB $1, R0
+	CBNZ R0, step
+	MOVD 8(R7), R6
+	CBZ R6, limits
+	FLDPQ 0(R6), (F9, F10)
+	FMOVQ 32(R6), F11
+	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
+	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
+	WORD $0x4e2bd442 // fadd v2.4s, v2.4s, v11.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F9, F10)
+	FMOVQ 32(R6), F11
+	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
+	WORD $0x4e2ad484 // fadd v4.4s, v4.4s, v10.4s
+	WORD $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F9, F10)
+	FMOVQ 32(R6), F11
+	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
+	WORD $0x4e2ad4e7 // fadd v7.4s, v7.4s, v10.4s
+	WORD $0x4e2bd508 // fadd v8.4s, v8.4s, v11.4s
+limits:
+	ADD $16, R7, R6
+	VLD1R (R6), [V9.S4]
+	ADD $20, R7, R6
+	VLD1R (R6), [V10.S4]
+	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
+	WORD $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
+	WORD $0x4e29f421 // fmax v1.4s, v1.4s, v9.4s
+	WORD $0x4eaaf421 // fmin v1.4s, v1.4s, v10.4s
+	WORD $0x4e29f442 // fmax v2.4s, v2.4s, v9.4s
+	WORD $0x4eaaf442 // fmin v2.4s, v2.4s, v10.4s
+	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
+	WORD $0x4eaaf463 // fmin v3.4s, v3.4s, v10.4s
+	WORD $0x4e29f484 // fmax v4.4s, v4.4s, v9.4s
+	WORD $0x4eaaf484 // fmin v4.4s, v4.4s, v10.4s
+	WORD $0x4e29f4a5 // fmax v5.4s, v5.4s, v9.4s
+	WORD $0x4eaaf4a5 // fmin v5.4s, v5.4s, v10.4s
+	WORD $0x4e29f4c6 // fmax v6.4s, v6.4s, v9.4s
+	WORD $0x4eaaf4c6 // fmin v6.4s, v6.4s, v10.4s
+	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
+	WORD $0x4eaaf4e7 // fmin v7.4s, v7.4s, v10.4s
+	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
+	WORD $0x4eaaf508 // fmin v8.4s, v8.4s, v10.4s
 	FMOVQ F0, 0(R4)
 	FMOVQ F1, 16(R4)
 	FMOVQ F2, 32(R4)
@@ -602,6 +1608,119 @@ step:
 	FMOVQ F11, 32(R4)
 	RET
 
+// func to4x3NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+TEXT ·to4x3NEON(SB), NOSPLIT, $0-56
+	MOVD k+0(FP), R0
+	MOVD offsets+8(FP), R1
+	MOVD a+16(FP), R2
+	MOVD b+24(FP), R3
+	MOVD c+32(FP), R4
+	MOVD ldc+40(FP), R5
+	MOVD end+48(FP), R7
+	MOVD 0(R7), R6
+	VLD1R.P 4(R6), [V0.S4]
+	VORR V0.B16, V0.B16, V1.B16
+	VORR V1.B16, V1.B16, V2.B16
+	VLD1R.P 4(R6), [V3.S4]
+	VORR V3.B16, V3.B16, V4.B16
+	VORR V4.B16, V4.B16, V5.B16
+	VLD1R.P 4(R6), [V6.S4]
+	VORR V6.B16, V6.B16, V7.B16
+	VORR V7.B16, V7.B16, V8.B16
+	VLD1R.P 4(R6), [V9.S4]
+	VORR V9.B16, V9.B16, V10.B16
+	VORR V10.B16, V10.B16, V11.B16
+step:
+	MOVW.P 4(R1), R6
+	ADD R3, R6
+	FMOVQ.P 16(R2), F12
+	FLDPQ 0(R6), (F13, F14)
+	FMOVQ 32(R6), F15
+	WORD $0x4f8c11a0 // fmla v0.4s, v13.4s, v12.s[0]
+	WORD $0x4f8c11c1 // fmla v1.4s, v14.4s, v12.s[0]
+	WORD $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
+	WORD $0x4fac11a3 // fmla v3.4s, v13.4s, v12.s[1]
+	WORD $0x4fac11c4 // fmla v4.4s, v14.4s, v12.s[1]
+	WORD $0x4fac11e5 // fmla v5.4s, v15.4s, v12.s[1]
+	WORD $0x4f8c19a6 // fmla v6.4s, v13.4s, v12.s[2]
+	WORD $0x4f8c19c7 // fmla v7.4s, v14.4s, v12.s[2]
+	WORD $0x4f8c19e8 // fmla v8.4s, v15.4s, v12.s[2]
+	WORD $0x4fac19a9 // fmla v9.4s, v13.4s, v12.s[3]
+	WORD $0x4fac19ca // fmla v10.4s, v14.4s, v12.s[3]
+	WORD $0x4fac19eb // fmla v11.4s, v15.4s, v12.s[3]
+	SUB $1, R0
+	CBNZ R0, step
+	MOVD 8(R7), R6
+	CBZ R6, limits
+	FLDPQ 0(R6), (F12, F13)
+	FMOVQ 32(R6), F14
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F12, F13)
+	FMOVQ 32(R6), F14
+	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e2ed4a5 // fadd v5.4s, v5.4s, v14.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F12, F13)
+	FMOVQ 32(R6), F14
+	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	WORD $0x4e2ed508 // fadd v8.4s, v8.4s, v14.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F12, F13)
+	FMOVQ 32(R6), F14
+	WORD $0x4e2cd529 // fadd v9.4s, v9.4s, v12.4s
+	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
+	WORD $0x4e2ed56b // fadd v11.4s, v11.4s, v14.4s
+limits:
+	ADD $16, R7, R6
+	VLD1R (R6), [V12.S4]
+	ADD $20, R7, R6
+	VLD1R (R6), [V13.S4]
+	WORD $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
+	WORD $0x4eadf400 // fmin v0.4s, v0.4s, v13.4s
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
+	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
+	WORD $0x4e2cf463 // fmax v3.4s, v3.4s, v12.4s
+	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
+	WORD $0x4e2cf484 // fmax v4.4s, v4.4s, v12.4s
+	WORD $0x4eadf484 // fmin v4.4s, v4.4s, v13.4s
+	WORD $0x4e2cf4a5 // fmax v5.4s, v5.4s, v12.4s
+	WORD $0x4eadf4a5 // fmin v5.4s, v5.4s, v13.4s
+	WORD $0x4e2cf4c6 // fmax v6.4s, v6.4s, v12.4s
+	WORD $0x4eadf4c6 // fmin v6.4s, v6.4s, v13.4s
+	WORD $0x4e2cf4e7 // fmax v7.4s, v7.4s, v12.4s
+	WORD $0x4eadf4e7 // fmin v7.4s, v7.4s, v13.4s
+	WORD $0x4e2cf508 // fmax v8.4s, v8.4s, v12.4s
+	WORD $0x4eadf508 // fmin v8.4s, v8.4s, v13.4s
+	WORD $0x4e2cf529 // fmax v9.4s, v9.4s, v12.4s
+	WORD $0x4eadf529 // fmin v9.4s, v9.4s, v13.4s
+	WORD $0x4e2cf54a // fmax v10.4s, v10.4s, v12.4s
+	WORD $0x4eadf54a // fmin v10.4s, v10.4s, v13.4s
+	WORD $0x4e2cf56b // fmax v11.4s, v11.4s, v12.4s
+	WORD $0x4eadf56b // fmin v11.4s, v11.4s, v13.4s
+	FMOVQ F0, 0(R4)
+	FMOVQ F1, 16(R4)
+	FMOVQ F2, 32(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F3, 0(R4)
+	FMOVQ F4, 16(R4)
+	FMOVQ F5, 32(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F6, 0(R4)
+	FMOVQ F7, 16(R4)
+	FMOVQ F8, 32(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F9, 0(R4)
+	FMOVQ F10, 16(R4)
+	FMOVQ F11, 32(R4)
+	RET
+
 // func tile5x3NEON(k int, offsets *int32, a, b, c *float32, ldc int)
 TEXT ·tile5x3NEON(SB), NOSPLIT, $0-48
 	MOVD k+0(FP), R0
@@ -649,6 +1768,142 @@ step:
 	WORD $0x4f90126e // fmla v14.4s, v19.4s, v16.s[0]
 	SUB $1, R0
 	CBNZ R0, step
+	FMOVQ F0, 0(R4)
+	FMOVQ F1, 16(R4)
+	FMOVQ F2, 32(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F3, 0(R4)
+	FMOVQ F4, 16(R4)
+	FMOVQ F5, 32(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F6, 0(R4)
+	FMOVQ F7, 16(R4)
+	FMOVQ F8, 32(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F9, 0(R4)
+	FMOVQ F10, 16(R4)
+	FMOVQ F11, 32(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F12, 0(R4)
+	FMOVQ F13, 16(R4)
+	FMOVQ F14, 32(R4)
+	RET
+
+// func to5x3NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+TEXT ·to5x3NEON(SB), NOSPLIT, $0-56
+	MOVD k+0(FP), R0
+	MOVD offsets+8(FP), R1
+	MOVD a+16(FP), R2
+	MOVD b+24(FP), R3
+	MOVD c+32(FP), R4
+	MOVD ldc+40(FP), R5
+	MOVD end+48(FP), R7
+	MOVD 0(R7), R6
+	VLD1R.P 4(R6), [V0.S4]
+	VORR V0.B16, V0.B16, V1.B16
+	VORR V1.B16, V1.B16, V2.B16
+	VLD1R.P 4(R6), [V3.S4]
+	VORR V3.B16, V3.B16, V4.B16
+	VORR V4.B16, V4.B16, V5.B16
+	VLD1R.P 4(R6), [V6.S4]
+	VORR V6.B16, V6.B16, V7.B16
+	VORR V7.B16, V7.B16, V8.B16
+	VLD1R.P 4(R6), [V9.S4]
+	VORR V9.B16, V9.B16, V10.B16
+	VORR V10.B16, V10.B16, V11.B16
+	VLD1R.P 4(R6), [V12.S4]
+	VORR V12.B16, V12.B16, V13.B16
+	VORR V13.B16, V13.B16, V14.B16
+step:
+	MOVW.P 4(R1), R6
+	ADD R3, R6
+	FMOVQ.P 16(R2), F15
+	FMOVS.P 4(R2), F16
+	FLDPQ 0(R6), (F17, F18)
+	FMOVQ 32(R6), F19
+	WORD $0x4f8f1220 // fmla v0.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f1241 // fmla v1.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f1262 // fmla v2.4s, v19.4s, v15.s[0]
+	WORD $0x4faf1223 // fmla v3.4s, v17.4s, v15.s[1]
+	WORD $0x4faf1244 // fmla v4.4s, v18.4s, v15.s[1]
+	WORD $0x4faf1265 // fmla v5.4s, v19.4s, v15.s[1]
+	WORD $0x4f8f1a26 // fmla v6.4s, v17.4s, v15.s[2]
+	WORD $0x4f8f1a47 // fmla v7.4s, v18.4s, v15.s[2]
+	WORD $0x4f8f1a68 // fmla v8.4s, v19.4s, v15.s[2]
+	WORD $0x4faf1a29 // fmla v9.4s, v17.4s, v15.s[3]
+	WORD $0x4faf1a4a // fmla v10.4s, v18.4s, v15.s[3]
+	WORD $0x4faf1a6b // fmla v11.4s, v19.4s, v15.s[3]
+	WORD $0x4f90122c // fmla v12.4s, v17.4s, v16.s[0]
+	WORD $0x4f90124d // fmla v13.4s, v18.4s, v16.s[0]
+	WORD $0x4f90126e // fmla v14.4s, v19.4s, v16.s[0]
+	SUB $1, R0
+	CBNZ R0, step
+	MOVD 8(R7), R6
+	CBZ R6, limits
+	FLDPQ 0(R6), (F15, F16)
+	FMOVQ 32(R6), F17
+	WORD $0x4e2fd400 // fadd v0.4s, v0.4s, v15.4s
+	WORD $0x4e30d421 // fadd v1.4s, v1.4s, v16.4s
+	WORD $0x4e31d442 // fadd v2.4s, v2.4s, v17.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F15, F16)
+	FMOVQ 32(R6), F17
+	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
+	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
+	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F15, F16)
+	FMOVQ 32(R6), F17
+	WORD $0x4e2fd4c6 // fadd v6.4s, v6.4s, v15.4s
+	WORD $0x4e30d4e7 // fadd v7.4s, v7.4s, v16.4s
+	WORD $0x4e31d508 // fadd v8.4s, v8.4s, v17.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F15, F16)
+	FMOVQ 32(R6), F17
+	WORD $0x4e2fd529 // fadd v9.4s, v9.4s, v15.4s
+	WORD $0x4e30d54a // fadd v10.4s, v10.4s, v16.4s
+	WORD $0x4e31d56b // fadd v11.4s, v11.4s, v17.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F15, F16)
+	FMOVQ 32(R6), F17
+	WORD $0x4e2fd58c // fadd v12.4s, v12.4s, v15.4s
+	WORD $0x4e30d5ad // fadd v13.4s, v13.4s, v16.4s
+	WORD $0x4e31d5ce // fadd v14.4s, v14.4s, v17.4s
+limits:
+	ADD $16, R7, R6
+	VLD1R (R6), [V15.S4]
+	ADD $20, R7, R6
+	VLD1R (R6), [V16.S4]
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eb0f400 // fmin v0.4s, v0.4s, v16.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eb0f421 // fmin v1.4s, v1.4s, v16.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
+	WORD $0x4eb0f442 // fmin v2.4s, v2.4s, v16.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eb0f463 // fmin v3.4s, v3.4s, v16.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eb0f484 // fmin v4.4s, v4.4s, v16.4s
+	WORD $0x4e2ff4a5 // fmax v5.4s, v5.4s, v15.4s
+	WORD $0x4eb0f4a5 // fmin v5.4s, v5.4s, v16.4s
+	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
+	WORD $0x4eb0f4c6 // fmin v6.4s, v6.4s, v16.4s
+	WORD $0x4e2ff4e7 // fmax v7.4s, v7.4s, v15.4s
+	WORD $0x4eb0f4e7 // fmin v7.4s, v7.4s, v16.4s
+	WORD $0x4e2ff508 // fmax v8.4s, v8.4s, v15.4s
+	WORD $0x4eb0f508 // fmin v8.4s, v8.4s, v16.4s
+	WORD $0x4e2ff529 // fmax v9.4s, v9.4s, v15.4s
+	WORD $0x4eb0f529 // fmin v9.4s, v9.4s, v16.4s
+	WORD $0x4e2ff54a // fmax v10.4s, v10.4s, v15.4s
+	WORD $0x4eb0f54a // fmin v10.4s, v10.4s, v16.4s
+	WORD $0x4e2ff56b // fmax v11.4s, v11.4s, v15.4s
+	WORD $0x4eb0f56b // fmin v11.4s, v11.4s, v16.4s
+	WORD $0x4e2ff58c // fmax v12.4s, v12.4s, v15.4s
+	WORD $0x4eb0f58c // fmin v12.4s, v12.4s, v16.4s
+	WORD $0x4e2ff5ad // fmax v13.4s, v13.4s, v15.4s
+	WORD $0x4eb0f5ad // fmin v13.4s, v13.4s, v16.4s
+	WORD $0x4e2ff5ce // fmax v14.4s, v14.4s, v15.4s
+	WORD $0x4eb0f5ce // fmin v14.4s, v14.4s, v16.4s
 	FMOVQ F0, 0(R4)
 	FMOVQ F1, 16(R4)
 	FMOVQ F2, 32(R4)
@@ -748,6 +2003,164 @@ step:
 	FMOVQ F17, 32(R4)
 	RET
 
+// func to6x3NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+TEXT ·to6x3NEON(SB), NOSPLIT, $0-56
+	MOVD k+0(FP), R0
+	MOVD offsets+8(FP), R1
+	MOVD a+16(FP), R2
+	MOVD b+24(FP), R3
+	MOVD c+32(FP), R4
+	MOVD ldc+40(FP), R5
+	MOVD end+48(FP), R7
+	MOVD 0(R7), R6
+	VLD1R.P 4(R6), [V0.S4]
+	VORR V0.B16, V0.B16, V1.B16
+	VORR V1.B16, V1.B16, V2.B16
+	VLD1R.P 4(R6), [V3.S4]
+	VORR V3.B16, V3.B16, V4.B16
+	VORR V4.B16, V4.B16, V5.B16
+	VLD1R.P 4(R6), [V6.S4]
+	VORR V6.B16, V6.B16, V7.B16
+	VORR V7.B16, V7.B16, V8.B16
+	VLD1R.P 4(R6), [V9.S4]
+	VORR V9.B16, V9.B16, V10.B16
+	VORR V10.B16, V10.B16, V11.B16
+	VLD1R.P 4(R6), [V12.S4]
+	VORR V12.B16, V12.B16, V13.B16
+	VORR V13.B16, V13.B16, V14.B16
+	VLD1R.P 4(R6), [V15.S4]
+	VORR V15.B16, V15.B16, V16.B16
+	VORR V16.B16, V16.B16, V17.B16
+step:
+	MOVW.P 4(R1), R6
+	ADD R3, R6
+	FMOVQ.P 16(R2), F18
+	FMOVD.P 8(R2), F19
+	FLDPQ 0(R6), (F20, F21)
+	FMOVQ 32(R6), F22
+	WORD $0x4f921280 // fmla v0.4s, v20.4s, v18.s[0]
+	WORD $0x4f9212a1 // fmla v1.4s, v21.4s, v18.s[0]
+	WORD $0x4f9212c2 // fmla v2.4s, v22.4s, v18.s[0]
+	WORD $0x4fb21283 // fmla v3.4s, v20.4s, v18.s[1]
+	WORD $0x4fb212a4 // fmla v4.4s, v21.4s, v18.s[1]
+	WORD $0x4fb212c5 // fmla v5.4s, v22.4s, v18.s[1]
+	WORD $0x4f921a86 // fmla v6.4s, v20.4s, v18.s[2]
+	WORD $0x4f921aa7 // fmla v7.4s, v21.4s, v18.s[2]
+	WORD $0x4f921ac8 // fmla v8.4s, v22.4s, v18.s[2]
+	WORD $0x4fb21a89 // fmla v9.4s, v20.4s, v18.s[3]
+	WORD $0x4fb21aaa // fmla v10.4s, v21.4s, v18.s[3]
+	WORD $0x4fb21acb // fmla v11.4s, v22.4s, v18.s[3]
+	WORD $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
+	WORD $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
+	WORD $0x4f9312ce // fmla v14.4s, v22.4s, v19.s[0]
+	WORD $0x4fb3128f // fmla v15.4s, v20.4s, v19.s[1]
+	WORD $0x4fb312b0 // fmla v16.4s, v21.4s, v19.s[1]
+	WORD $0x4fb312d1 // fmla v17.4s, v22.4s, v19.s[1]
+	SUB $1, R0
+	CBNZ R0, step
+	MOVD 8(R7), R6
+	CBZ R6, limits
+	FLDPQ 0(R6), (F18, F19)
+	FMOVQ 32(R6), F20
+	WORD $0x4e32d400 // fadd v0.4s, v0.4s, v18.4s
+	WORD $0x4e33d421 // fadd v1.4s, v1.4s, v19.4s
+	WORD $0x4e34d442 // fadd v2.4s, v2.4s, v20.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F18, F19)
+	FMOVQ 32(R6), F20
+	WORD $0x4e32d463 // fadd v3.4s, v3.4s, v18.4s
+	WORD $0x4e33d484 // fadd v4.4s, v4.4s, v19.4s
+	WORD $0x4e34d4a5 // fadd v5.4s, v5.4s, v20.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F18, F19)
+	FMOVQ 32(R6), F20
+	WORD $0x4e32d4c6 // fadd v6.4s, v6.4s, v18.4s
+	WORD $0x4e33d4e7 // fadd v7.4s, v7.4s, v19.4s
+	WORD $0x4e34d508 // fadd v8.4s, v8.4s, v20.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F18, F19)
+	FMOVQ 32(R6), F20
+	WORD $0x4e32d529 // fadd v9.4s, v9.4s, v18.4s
+	WORD $0x4e33d54a // fadd v10.4s, v10.4s, v19.4s
+	WORD $0x4e34d56b // fadd v11.4s, v11.4s, v20.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F18, F19)
+	FMOVQ 32(R6), F20
+	WORD $0x4e32d58c // fadd v12.4s, v12.4s, v18.4s
+	WORD $0x4e33d5ad // fadd v13.4s, v13.4s, v19.4s
+	WORD $0x4e34d5ce // fadd v14.4s, v14.4s, v20.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F18, F19)
+	FMOVQ 32(R6), F20
+	WORD $0x4e32d5ef // fadd v15.4s, v15.4s, v18.4s
+	WORD $0x4e33d610 // fadd v16.4s, v16.4s, v19.4s
+	WORD $0x4e34d631 // fadd v17.4s, v17.4s, v20.4s
+limits:
+	ADD $16, R7, R6
+	VLD1R (R6), [V18.S4]
+	ADD $20, R7, R6
+	VLD1R (R6), [V19.S4]
+	WORD $0x4e32f400 // fmax v0.4s, v0.4s, v18.4s
+	WORD $0x4eb3f400 // fmin v0.4s, v0.4s, v19.4s
+	WORD $0x4e32f421 // fmax v1.4s, v1.4s, v18.4s
+	WORD $0x4eb3f421 // fmin v1.4s, v1.4s, v19.4s
+	WORD $0x4e32f442 // fmax v2.4s, v2.4s, v18.4s
+	WORD $0x4eb3f442 // fmin v2.4s, v2.4s, v19.4s
+	WORD $0x4e32f463 // fmax v3.4s, v3.4s, v18.4s
+	WORD $0x4eb3f463 // fmin v3.4s, v3.4s, v19.4s
+	WORD $0x4e32f484 // fmax v4.4s, v4.4s, v18.4s
+	WORD $0x4eb3f484 // fmin v4.4s, v4.4s, v19.4s
+	WORD $0x4e32f4a5 // fmax v5.4s, v5.4s, v18.4s
+	WORD $0x4eb3f4a5 // fmin v5.4s, v5.4s, v19.4s
+	WORD $0x4e32f4c6 // fmax v6.4s, v6.4s, v18.4s
+	WORD $0x4eb3f4c6 // fmin v6.4s, v6.4s, v19.4s
+	WORD $0x4e32f4e7 // fmax v7.4s, v7.4s, v18.4s
+	WORD $0x4eb3f4e7 // fmin v7.4s, v7.4s, v19.4s
+	WORD $0x4e32f508 // fmax v8.4s, v8.4s, v18.4s
+	WORD $0x4eb3f508 // fmin v8.4s, v8.4s, v19.4s
+	WORD $0x4e32f529 // fmax v9.4s, v9.4s, v18.4s
+	WORD $0x4eb3f529 // fmin v9.4s, v9.4s, v19.4s
+	WORD $0x4e32f54a // fmax v10.4s, v10.4s, v18.4s
+	WORD $0x4eb3f54a // fmin v10.4s, v10.4s, v19.4s
+	WORD $0x4e32f56b // fmax v11.4s, v11.4s, v18.4s
+	WORD $0x4eb3f56b // fmin v11.4s, v11.4s, v19.4s
+	WORD $0x4e32f58c // fmax v12.4s, v12.4s, v18.4s
+	WORD $0x4eb3f58c // fmin v12.4s, v12.4s, v19.4s
+	WORD $0x4e32f5ad // fmax v13.4s, v13.4s, v18.4s
+	WORD $0x4eb3f5ad // fmin v13.4s, v13.4s, v19.4s
+	WORD $0x4e32f5ce // fmax v14.4s, v14.4s, v18.4s
+	WORD $0x4eb3f5ce // fmin v14.4s, v14.4s, v19.4s
+	WORD $0x4e32f5ef // fmax v15.4s, v15.4s, v18.4s
+	WORD $0x4eb3f5ef // fmin v15.4s, v15.4s, v19.4s
+	WORD $0x4e32f610 // fmax v16.4s, v16.4s, v18.4s
+	WORD $0x4eb3f610 // fmin v16.4s, v16.4s, v19.4s
+	WORD $0x4e32f631 // fmax v17.4s, v17.4s, v18.4s
+	WORD $0x4eb3f631 // fmin v17.4s, v17.4s, v19.4s
+	FMOVQ F0, 0(R4)
+	FMOVQ F1, 16(R4)
+	FMOVQ F2, 32(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F3, 0(R4)
+	FMOVQ F4, 16(R4)
+	FMOVQ F5, 32(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F6, 0(R4)
+	FMOVQ F7, 16(R4)
+	FMOVQ F8, 32(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F9, 0(R4)
+	FMOVQ F10, 16(R4)
+	FMOVQ F11, 32(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F12, 0(R4)
+	FMOVQ F13, 16(R4)
+	FMOVQ F14, 32(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F15, 0(R4)
+	FMOVQ F16, 16(R4)
+	FMOVQ F17, 32(R4)
+	RET
+
 // func tile1x4NEON(k int, offsets *int32, a, b, c *float32, ldc int)
 TEXT ·tile1x4NEON(SB), NOSPLIT, $0-48
 	MOVD k+0(FP), R0
@@ -772,6 +2185,59 @@ step:
 	WORD $0x4f841103 // fmla v3.4s, v8.4s, v4.s[0]
 	SUB $1, R0
 	CBNZ R0, step
+	FMOVQ F0, 0(R4)
+	FMOVQ F1, 16(R4)
+	FMOVQ F2, 32(R4)
+	FMOVQ F3, 48(R4)
+	RET
+
+// func to1x4NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+TEXT ·to1x4NEON(SB), NOSPLIT, $0-56
+	MOVD k+0(FP), R0
+	MOVD offsets+8(FP), R1
+	MOVD a+16(FP), R2
+	MOVD b+24(FP), R3
+	MOVD c+32(FP), R4
+	MOVD ldc+40(FP), R5
+	MOVD end+48(FP), R7
+	MOVD 0(R7), R6
+	VLD1R.P 4(R6), [V0.S4]
+	VORR V0.B16, V0.B16, V1.B16
+	VORR V1.B16, V1.B16, V2.B16
+	VORR V2.B16, V2.B16, V3.B16
+step:
+	MOVW.P 4(R1), R6
+	ADD R3, R6
+	FMOVS.P 4(R2), F4
+	FLDPQ 0(R6), (F5, F6)
+	FLDPQ 32(R6), (F7, F8)
+	WORD $0x4f8410a0 // fmla v0.4s, v5.4s, v4.s[0]
+	WORD $0x4f8410c1 // fmla v1.4s, v6.4s, v4.s[0]
+	WORD $0x4f8410e2 // fmla v2.4s, v7.4s, v4.s[0]
+	WORD $0x4f841103 // fmla v3.4s, v8.4s, v4.s[0]
+	SUB $1, R0
+	CBNZ R0, step
+	MOVD 8(R7), R6
+	CBZ R6, limits
+	FLDPQ 0(R6), (F4, F5)
+	FLDPQ 32(R6), (F6, F7)
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+limits:
+	ADD $16, R7, R6
+	VLD1R (R6), [V4.S4]
+	ADD $20, R7, R6
+	VLD1R (R6), [V5.S4]
+	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
+	WORD $0x4ea5f400 // fmin v0.4s, v0.4s, v5.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
 	FMOVQ F0, 0(R4)
 	FMOVQ F1, 16(R4)
 	FMOVQ F2, 32(R4)
@@ -810,6 +2276,87 @@ step:
 	WORD $0x4fa81187 // fmla v7.4s, v12.4s, v8.s[1]
 	SUB $1, R0
 	CBNZ R0, step
+	FMOVQ F0, 0(R4)
+	FMOVQ F1, 16(R4)
+	FMOVQ F2, 32(R4)
+	FMOVQ F3, 48(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F4, 0(R4)
+	FMOVQ F5, 16(R4)
+	FMOVQ F6, 32(R4)
+	FMOVQ F7, 48(R4)
+	RET
+
+// func to2x4NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+TEXT ·to2x4NEON(SB), NOSPLIT, $0-56
+	MOVD k+0(FP), R0
+	MOVD offsets+8(FP), R1
+	MOVD a+16(FP), R2
+	MOVD b+24(FP), R3
+	MOVD c+32(FP), R4
+	MOVD ldc+40(FP), R5
+	MOVD end+48(FP), R7
+	MOVD 0(R7), R6
+	VLD1R.P 4(R6), [V0.S4]
+	VORR V0.B16, V0.B16, V1.B16
+	VORR V1.B16, V1.B16, V2.B16
+	VORR V2.B16, V2.B16, V3.B16
+	VLD1R.P 4(R6), [V4.S4]
+	VORR V4.B16, V4.B16, V5.B16
+	VORR V5.B16, V5.B16, V6.B16
+	VORR V6.B16, V6.B16, V7.B16
+step:
+	MOVW.P 4(R1), R6
+	ADD R3, R6
+	FMOVD.P 8(R2), F8
+	FLDPQ 0(R6), (F9, F10)
+	FLDPQ 32(R6), (F11, F12)
+	WORD $0x4f881120 // fmla v0.4s, v9.4s, v8.s[0]
+	WORD $0x4f881141 // fmla v1.4s, v10.4s, v8.s[0]
+	WORD $0x4f881162 // fmla v2.4s, v11.4s, v8.s[0]
+	WORD $0x4f881183 // fmla v3.4s, v12.4s, v8.s[0]
+	WORD $0x4fa81124 // fmla v4.4s, v9.4s, v8.s[1]
+	WORD $0x4fa81145 // fmla v5.4s, v10.4s, v8.s[1]
+	WORD $0x4fa81166 // fmla v6.4s, v11.4s, v8.s[1]
+	WORD $0x4fa81187 // fmla v7.4s, v12.4s, v8.s[1]
+	SUB $1, R0
+	CBNZ R0, step
+	MOVD 8(R7), R6
+	CBZ R6, limits
+	FLDPQ 0(R6), (F8, F9)
+	FLDPQ 32(R6), (F10, F11)
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F8, F9)
+	FLDPQ 32(R6), (F10, F11)
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
+	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
+	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
+limits:
+	ADD $16, R7, R6
+	VLD1R (R6), [V8.S4]
+	ADD $20, R7, R6
+	VLD1R (R6), [V9.S4]
+	WORD $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
+	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
+	WORD $0x4e28f421 // fmax v1.4s, v1.4s, v8.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
+	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
+	WORD $0x4e28f463 // fmax v3.4s, v3.4s, v8.4s
+	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
+	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
+	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
+	WORD $0x4e28f4a5 // fmax v5.4s, v5.4s, v8.4s
+	WORD $0x4ea9f4a5 // fmin v5.4s, v5.4s, v9.4s
+	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
+	WORD $0x4ea9f4c6 // fmin v6.4s, v6.4s, v9.4s
+	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
+	WORD $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
 	FMOVQ F0, 0(R4)
 	FMOVQ F1, 16(R4)
 	FMOVQ F2, 32(R4)
@@ -878,6 +2425,116 @@ step:
 	FMOVQ F11, 48(R4)
 	RET
 
+// func to3x4NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+TEXT ·to3x4NEON(SB), NOSPLIT, $0-56
+	MOVD k+0(FP), R0
+	MOVD offsets+8(FP), R1
+	MOVD a+16(FP), R2
+	MOVD b+24(FP), R3
+	MOVD c+32(FP), R4
+	MOVD ldc+40(FP), R5
+	MOVD end+48(FP), R7
+	MOVD 0(R7), R6
+	VLD1R.P 4(R6), [V0.S4]
+	VORR V0.B16, V0.B16, V1.B16
+	VORR V1.B16, V1.B16, V2.B16
+	VORR V2.B16, V2.B16, V3.B16
+	VLD1R.P 4(R6), [V4.S4]
+	VORR V4.B16, V4.B16, V5.B16
+	VORR V5.B16, V5.B16, V6.B16
+	VORR V6.B16, V6.B16, V7.B16
+	VLD1R.P 4(R6), [V8.S4]
+	VORR V8.B16, V8.B16, V9.B16
+	VORR V9.B16, V9.B16, V10.B16
+	VORR V10.B16, V10.B16, V11.B16
+step:
+	MOVW.P 4(R1), R6
+	ADD R3, R6
+	FMOVD.P 8(R2), F12
+	FMOVS.P 4(R2), F13
+	FLDPQ 0(R6), (F14, F15)
+	FLDPQ 32(R6), (F16, F17)
+	WORD $0x4f8c11c0 // fmla v0.4s, v14.4s, v12.s[0]
+	WORD $0x4f8c11e1 // fmla v1.4s, v15.4s, v12.s[0]
+	WORD $0x4f8c1202 // fmla v2.4s, v16.4s, v12.s[0]
+	WORD $0x4f8c1223 // fmla v3.4s, v17.4s, v12.s[0]
+	WORD $0x4fac11c4 // fmla v4.4s, v14.4s, v12.s[1]
+	WORD $0x4fac11e5 // fmla v5.4s, v15.4s, v12.s[1]
+	WORD $0x4fac1206 // fmla v6.4s, v16.4s, v12.s[1]
+	WORD $0x4fac1227 // fmla v7.4s, v17.4s, v12.s[1]
+	WORD $0x4f8d11c8 // fmla v8.4s, v14.4s, v13.s[0]
+	WORD $0x4f8d11e9 // fmla v9.4s, v15.4s, v13.s[0]
+	WORD $0x4f8d120a // fmla v10.4s, v16.4s, v13.s[0]
+	WORD $0x4f8d122b // fmla v11.4s, v17.4s, v13.s[0]
+	SUB $1, R0
+	CBNZ R0, step
+	MOVD 8(R7), R6
+	CBZ R6, limits
+	FLDPQ 0(R6), (F12, F13)
+	FLDPQ 32(R6), (F14, F15)
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F12, F13)
+	FLDPQ 32(R6), (F14, F15)
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F12, F13)
+	FLDPQ 32(R6), (F14, F15)
+	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	WORD $0x4e2fd56b // fadd v11.4s, v11.4s, v15.4s
+limits:
+	ADD $16, R7, R6
+	VLD1R (R6), [V12.S4]
+	ADD $20, R7, R6
+	VLD1R (R6), [V13.S4]
+	WORD $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
+	WORD $0x4eadf400 // fmin v0.4s, v0.4s, v13.4s
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
+	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
+	WORD $0x4e2cf463 // fmax v3.4s, v3.4s, v12.4s
+	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
+	WORD $0x4e2cf484 // fmax v4.4s, v4.4s, v12.4s
+	WORD $0x4eadf484 // fmin v4.4s, v4.4s, v13.4s
+	WORD $0x4e2cf4a5 // fmax v5.4s, v5.4s, v12.4s
+	WORD $0x4eadf4a5 // fmin v5.4s, v5.4s, v13.4s
+	WORD $0x4e2cf4c6 // fmax v6.4s, v6.4s, v12.4s
+	WORD $0x4eadf4c6 // fmin v6.4s, v6.4s, v13.4s
+	WORD $0x4e2cf4e7 // fmax v7.4s, v7.4s, v12.4s
+	WORD $0x4eadf4e7 // fmin v7.4s, v7.4s, v13.4s
+	WORD $0x4e2cf508 // fmax v8.4s, v8.4s, v12.4s
+	WORD $0x4eadf508 // fmin v8.4s, v8.4s, v13.4s
+	WORD $0x4e2cf529 // fmax v9.4s, v9.4s, v12.4s
+	WORD $0x4eadf529 // fmin v9.4s, v9.4s, v13.4s
+	WORD $0x4e2cf54a // fmax v10.4s, v10.4s, v12.4s
+	WORD $0x4eadf54a // fmin v10.4s, v10.4s, v13.4s
+	WORD $0x4e2cf56b // fmax v11.4s, v11.4s, v12.4s
+	WORD $0x4eadf56b // fmin v11.4s, v11.4s, v13.4s
+	FMOVQ F0, 0(R4)
+	FMOVQ F1, 16(R4)
+	FMOVQ F2, 32(R4)
+	FMOVQ F3, 48(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F4, 0(R4)
+	FMOVQ F5, 16(R4)
+	FMOVQ F6, 32(R4)
+	FMOVQ F7, 48(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F8, 0(R4)
+	FMOVQ F9, 16(R4)
+	FMOVQ F10, 32(R4)
+	FMOVQ F11, 48(R4)
+	RET
+
 // func tile4x4NEON(k int, offsets *int32, a, b, c *float32, ldc int)
 TEXT ·tile4x4NEON(SB), NOSPLIT, $0-48
 	MOVD k+0(FP), R0
@@ -926,6 +2583,143 @@ step:
 	WORD $0x4fb01a8f // fmla v15.4s, v20.4s, v16.s[3]
 	SUB $1, R0
 	CBNZ R0, step
+	FMOVQ F0, 0(R4)
+	FMOVQ F1, 16(R4)
+	FMOVQ F2, 32(R4)
+	FMOVQ F3, 48(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F4, 0(R4)
+	FMOVQ F5, 16(R4)
+	FMOVQ F6, 32(R4)
+	FMOVQ F7, 48(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F8, 0(R4)
+	FMOVQ F9, 16(R4)
+	FMOVQ F10, 32(R4)
+	FMOVQ F11, 48(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F12, 0(R4)
+	FMOVQ F13, 16(R4)
+	FMOVQ F14, 32(R4)
+	FMOVQ F15, 48(R4)
+	RET
+
+// func to4x4NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+TEXT ·to4x4NEON(SB), NOSPLIT, $0-56
+	MOVD k+0(FP), R0
+	MOVD offsets+8(FP), R1
+	MOVD a+16(FP), R2
+	MOVD b+24(FP), R3
+	MOVD c+32(FP), R4
+	MOVD ldc+40(FP), R5
+	MOVD end+48(FP), R7
+	MOVD 0(R7), R6
+	VLD1R.P 4(R6), [V0.S4]
+	VORR V0.B16, V0.B16, V1.B16
+	VORR V1.B16, V1.B16, V2.B16
+	VORR V2.B16, V2.B16, V3.B16
+	VLD1R.P 4(R6), [V4.S4]
+	VORR V4.B16, V4.B16, V5.B16
+	VORR V5.B16, V5.B16, V6.B16
+	VORR V6.B16, V6.B16, V7.B16
+	VLD1R.P 4(R6), [V8.S4]
+	VORR V8.B16, V8.B16, V9.B16
+	VORR V9.B16, V9.B16, V10.B16
+	VORR V10.B16, V10.B16, V11.B16
+	VLD1R.P 4(R6), [V12.S4]
+	VORR V12.B16, V12.B16, V13.B16
+	VORR V13.B16, V13.B16, V14.B16
+	VORR V14.B16, V14.B16, V15.B16
+step:
+	MOVW.P 4(R1), R6
+	ADD R3, R6
+	FMOVQ.P 16(R2), F16
+	FLDPQ 0(R6), (F17, F18)
+	FLDPQ 32(R6), (F19, F20)
+	WORD $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
+	WORD $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
+	WORD $0x4f901262 // fmla v2.4s, v19.4s, v16.s[0]
+	WORD $0x4f901283 // fmla v3.4s, v20.4s, v16.s[0]
+	WORD $0x4fb01224 // fmla v4.4s, v17.4s, v16.s[1]
+	WORD $0x4fb01245 // fmla v5.4s, v18.4s, v16.s[1]
+	WORD $0x4fb01266 // fmla v6.4s, v19.4s, v16.s[1]
+	WORD $0x4fb01287 // fmla v7.4s, v20.4s, v16.s[1]
+	WORD $0x4f901a28 // fmla v8.4s, v17.4s, v16.s[2]
+	WORD $0x4f901a49 // fmla v9.4s, v18.4s, v16.s[2]
+	WORD $0x4f901a6a // fmla v10.4s, v19.4s, v16.s[2]
+	WORD $0x4f901a8b // fmla v11.4s, v20.4s, v16.s[2]
+	WORD $0x4fb01a2c // fmla v12.4s, v17.4s, v16.s[3]
+	WORD $0x4fb01a4d // fmla v13.4s, v18.4s, v16.s[3]
+	WORD $0x4fb01a6e // fmla v14.4s, v19.4s, v16.s[3]
+	WORD $0x4fb01a8f // fmla v15.4s, v20.4s, v16.s[3]
+	SUB $1, R0
+	CBNZ R0, step
+	MOVD 8(R7), R6
+	CBZ R6, limits
+	FLDPQ 0(R6), (F16, F17)
+	FLDPQ 32(R6), (F18, F19)
+	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
+	WORD $0x4e32d442 // fadd v2.4s, v2.4s, v18.4s
+	WORD $0x4e33d463 // fadd v3.4s, v3.4s, v19.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F16, F17)
+	FLDPQ 32(R6), (F18, F19)
+	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
+	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
+	WORD $0x4e32d4c6 // fadd v6.4s, v6.4s, v18.4s
+	WORD $0x4e33d4e7 // fadd v7.4s, v7.4s, v19.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F16, F17)
+	FLDPQ 32(R6), (F18, F19)
+	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
+	WORD $0x4e31d529 // fadd v9.4s, v9.4s, v17.4s
+	WORD $0x4e32d54a // fadd v10.4s, v10.4s, v18.4s
+	WORD $0x4e33d56b // fadd v11.4s, v11.4s, v19.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F16, F17)
+	FLDPQ 32(R6), (F18, F19)
+	WORD $0x4e30d58c // fadd v12.4s, v12.4s, v16.4s
+	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
+	WORD $0x4e32d5ce // fadd v14.4s, v14.4s, v18.4s
+	WORD $0x4e33d5ef // fadd v15.4s, v15.4s, v19.4s
+limits:
+	ADD $16, R7, R6
+	VLD1R (R6), [V16.S4]
+	ADD $20, R7, R6
+	VLD1R (R6), [V17.S4]
+	WORD $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
+	WORD $0x4eb1f400 // fmin v0.4s, v0.4s, v17.4s
+	WORD $0x4e30f421 // fmax v1.4s, v1.4s, v16.4s
+	WORD $0x4eb1f421 // fmin v1.4s, v1.4s, v17.4s
+	WORD $0x4e30f442 // fmax v2.4s, v2.4s, v16.4s
+	WORD $0x4eb1f442 // fmin v2.4s, v2.4s, v17.4s
+	WORD $0x4e30f463 // fmax v3.4s, v3.4s, v16.4s
+	WORD $0x4eb1f463 // fmin v3.4s, v3.4s, v17.4s
+	WORD $0x4e30f484 // fmax v4.4s, v4.4s, v16.4s
+	WORD $0x4eb1f484 // fmin v4.4s, v4.4s, v17.4s
+	WORD $0x4e30f4a5 // fmax v5.4s, v5.4s, v16.4s
+	WORD $0x4eb1f4a5 // fmin v5.4s, v5.4s, v17.4s
+	WORD $0x4e30f4c6 // fmax v6.4s, v6.4s, v16.4s
+	WORD $0x4eb1f4c6 // fmin v6.4s, v6.4s, v17.4s
+	WORD $0x4e30f4e7 // fmax v7.4s, v7.4s, v16.4s
+	WORD $0x4eb1f4e7 // fmin v7.4s, v7.4s, v17.4s
+	WORD $0x4e30f508 // fmax v8.4s, v8.4s, v16.4s
+	WORD $0x4eb1f508 // fmin v8.4s, v8.4s, v17.4s
+	WORD $0x4e30f529 // fmax v9.4s, v9.4s, v16.4s
+	WORD $0x4eb1f529 // fmin v9.4s, v9.4s, v17.4s
+	WORD $0x4e30f54a // fmax v10.4s, v10.4s, v16.4s
+	WORD $0x4eb1f54a // fmin v10.4s, v10.4s, v17.4s
+	WORD $0x4e30f56b // fmax v11.4s, v11.4s, v16.4s
+	WORD $0x4eb1f56b // fmin v11.4s, v11.4s, v17.4s
+	WORD $0x4e30f58c // fmax v12.4s, v12.4s, v16.4s
+	WORD $0x4eb1f58c // fmin v12.4s, v12.4s, v17.4s
+	WORD $0x4e30f5ad // fmax v13.4s, v13.4s, v16.4s
+	WORD $0x4eb1f5ad // fmin v13.4s, v13.4s, v17.4s
+	WORD $0x4e30f5ce // fmax v14.4s, v14.4s, v16.4s
+	WORD $0x4eb1f5ce // fmin v14.4s, v14.4s, v17.4s
+	WORD $0x4e30f5ef // fmax v15.4s, v15.4s, v16.4s
+	WORD $0x4eb1f5ef // fmin v15.4s, v15.4s, v17.4s
 	FMOVQ F0, 0(R4)
 	FMOVQ F1, 16(R4)
 	FMOVQ F2, 32(R4)
@@ -1030,6 +2824,172 @@ step:
 	FMOVQ F19, 48(R4)
 	RET
 
+// func to5x4NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+TEXT ·to5x4NEON(SB), NOSPLIT, $0-56
+	MOVD k+0(FP), R0
+	MOVD offsets+8(FP), R1
+	MOVD a+16(FP), R2
+	MOVD b+24(FP), R3
+	MOVD c+32(FP), R4
+	MOVD ldc+40(FP), R5
+	MOVD end+48(FP), R7
+	MOVD 0(R7), R6
+	VLD1R.P 4(R6), [V0.S4]
+	VORR V0.B16, V0.B16, V1.B16
+	VORR V1.B16, V1.B16, V2.B16
+	VORR V2.B16, V2.B16, V3.B16
+	VLD1R.P 4(R6), [V4.S4]
+	VORR V4.B16, V4.B16, V5.B16
+	VORR V5.B16, V5.B16, V6.B16
+	VORR V6.B16, V6.B16, V7.B16
+	VLD1R.P 4(R6), [V8.S4]
+	VORR V8.B16, V8.B16, V9.B16
+	VORR V9.B16, V9.B16, V10.B16
+	VORR V10.B16, V10.B16, V11.B16
+	VLD1R.P 4(R6), [V12.S4]
+	VORR V12.B16, V12.B16, V13.B16
+	VORR V13.B16, V13.B16, V14.B16
+	VORR V14.B16, V14.B16, V15.B16
+	VLD1R.P 4(R6), [V16.S4]
+	VORR V16.B16, V16.B16, V17.B16
+	VORR V17.B16, V17.B16, V18.B16
+	VORR V18.B16, V18.B16, V19.B16
+step:
+	MOVW.P 4(R1), R6
+	ADD R3, R6
+	FMOVQ.P 16(R2), F20
+	FMOVS.P 4(R2), F21
+	FLDPQ 0(R6), (F22, F23)
+	FLDPQ 32(R6), (F24, F25)
+	WORD $0x4f9412c0 // fmla v0.4s, v22.4s, v20.s[0]
+	WORD $0x4f9412e1 // fmla v1.4s, v23.4s, v20.s[0]
+	WORD $0x4f941302 // fmla v2.4s, v24.4s, v20.s[0]
+	WORD $0x4f941323 // fmla v3.4s, v25.4s, v20.s[0]
+	WORD $0x4fb412c4 // fmla v4.4s, v22.4s, v20.s[1]
+	WORD $0x4fb412e5 // fmla v5.4s, v23.4s, v20.s[1]
+	WORD $0x4fb41306 // fmla v6.4s, v24.4s, v20.s[1]
+	WORD $0x4fb41327 // fmla v7.4s, v25.4s, v20.s[1]
+	WORD $0x4f941ac8 // fmla v8.4s, v22.4s, v20.s[2]
+	WORD $0x4f941ae9 // fmla v9.4s, v23.4s, v20.s[2]
+	WORD $0x4f941b0a // fmla v10.4s, v24.4s, v20.s[2]
+	WORD $0x4f941b2b // fmla v11.4s, v25.4s, v20.s[2]
+	WORD $0x4fb41acc // fmla v12.4s, v22.4s, v20.s[3]
+	WORD $0x4fb41aed // fmla v13.4s, v23.4s, v20.s[3]
+	WORD $0x4fb41b0e // fmla v14.4s, v24.4s, v20.s[3]
+	WORD $0x4fb41b2f // fmla v15.4s, v25.4s, v20.s[3]
+	WORD $0x4f9512d0 // fmla v16.4s, v22.4s, v21.s[0]
+	WORD $0x4f9512f1 // fmla v17.4s, v23.4s, v21.s[0]
+	WORD $0x4f951312 // fmla v18.4s, v24.4s, v21.s[0]
+	WORD $0x4f951333 // fmla v19.4s, v25.4s, v21.s[0]
+	SUB $1, R0
+	CBNZ R0, step
+	MOVD 8(R7), R6
+	CBZ R6, limits
+	FLDPQ 0(R6), (F20, F21)
+	FLDPQ 32(R6), (F22, F23)
+	WORD $0x4e34d400 // fadd v0.4s, v0.4s, v20.4s
+	WORD $0x4e35d421 // fadd v1.4s, v1.4s, v21.4s
+	WORD $0x4e36d442 // fadd v2.4s, v2.4s, v22.4s
+	WORD $0x4e37d463 // fadd v3.4s, v3.4s, v23.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F20, F21)
+	FLDPQ 32(R6), (F22, F23)
+	WORD $0x4e34d484 // fadd v4.4s, v4.4s, v20.4s
+	WORD $0x4e35d4a5 // fadd v5.4s, v5.4s, v21.4s
+	WORD $0x4e36d4c6 // fadd v6.4s, v6.4s, v22.4s
+	WORD $0x4e37d4e7 // fadd v7.4s, v7.4s, v23.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F20, F21)
+	FLDPQ 32(R6), (F22, F23)
+	WORD $0x4e34d508 // fadd v8.4s, v8.4s, v20.4s
+	WORD $0x4e35d529 // fadd v9.4s, v9.4s, v21.4s
+	WORD $0x4e36d54a // fadd v10.4s, v10.4s, v22.4s
+	WORD $0x4e37d56b // fadd v11.4s, v11.4s, v23.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F20, F21)
+	FLDPQ 32(R6), (F22, F23)
+	WORD $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
+	WORD $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
+	WORD $0x4e36d5ce // fadd v14.4s, v14.4s, v22.4s
+	WORD $0x4e37d5ef // fadd v15.4s, v15.4s, v23.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F20, F21)
+	FLDPQ 32(R6), (F22, F23)
+	WORD $0x4e34d610 // fadd v16.4s, v16.4s, v20.4s
+	WORD $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
+	WORD $0x4e36d652 // fadd v18.4s, v18.4s, v22.4s
+	WORD $0x4e37d673 // fadd v19.4s, v19.4s, v23.4s
+limits:
+	ADD $16, R7, R6
+	VLD1R (R6), [V20.S4]
+	ADD $20, R7, R6
+	VLD1R (R6), [V21.S4]
+	WORD $0x4e34f400 // fmax v0.4s, v0.4s, v20.4s
+	WORD $0x4eb5f400 // fmin v0.4s, v0.4s, v21.4s
+	WORD $0x4e34f421 // fmax v1.4s, v1.4s, v20.4s
+	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
+	WORD $0x4e34f442 // fmax v2.4s, v2.4s, v20.4s
+	WORD $0x4eb5f442 // fmin v2.4s, v2.4s, v21.4s
+	WORD $0x4e34f463 // fmax v3.4s, v3.4s, v20.4s
+	WORD $0x4eb5f463 // fmin v3.4s, v3.4s, v21.4s
+	WORD $0x4e34f484 // fmax v4.4s, v4.4s, v20.4s
+	WORD $0x4eb5f484 // fmin v4.4s, v4.4s, v21.4s
+	WORD $0x4e34f4a5 // fmax v5.4s, v5.4s, v20.4s
+	WORD $0x4eb5f4a5 // fmin v5.4s, v5.4s, v21.4s
+	WORD $0x4e34f4c6 // fmax v6.4s, v6.4s, v20.4s
+	WORD $0x4eb5f4c6 // fmin v6.4s, v6.4s, v21.4s
+	WORD $0x4e34f4e7 // fmax v7.4s, v7.4s, v20.4s
+	WORD $0x4eb5f4e7 // fmin v7.4s, v7.4s, v21.4s
+	WORD $0x4e34f508 // fmax v8.4s, v8.4s, v20.4s
+	WORD $0x4eb5f508 // fmin v8.4s, v8.4s, v21.4s
+	WORD $0x4e34f529 // fmax v9.4s, v9.4s, v20.4s
+	WORD $0x4eb5f529 // fmin v9.4s, v9.4s, v21.4s
+	WORD $0x4e34f54a // fmax v10.4s, v10.4s, v20.4s
+	WORD $0x4eb5f54a // fmin v10.4s, v10.4s, v21.4s
+	WORD $0x4e34f56b // fmax v11.4s, v11.4s, v20.4s
+	WORD $0x4eb5f56b // fmin v11.4s, v11.4s, v21.4s
+	WORD $0x4e34f58c // fmax v12.4s, v12.4s, v20.4s
+	WORD $0x4eb5f58c // fmin v12.4s, v12.4s, v21.4s
+	WORD $0x4e34f5ad // fmax v13.4s, v13.4s, v20.4s
+	WORD $0x4eb5f5ad // fmin v13.4s, v13.4s, v21.4s
+	WORD $0x4e34f5ce // fmax v14.4s, v14.4s, v20.4s
+	WORD $0x4eb5f5ce // fmin v14.4s, v14.4s, v21.4s
+	WORD $0x4e34f5ef // fmax v15.4s, v15.4s, v20.4s
+	WORD $0x4eb5f5ef // fmin v15.4s, v15.4s, v21.4s
+	WORD $0x4e34f610 // fmax v16.4s, v16.4s, v20.4s
+	WORD $0x4eb5f610 // fmin v16.4s, v16.4s, v21.4s
+	WORD $0x4e34f631 // fmax v17.4s, v17.4s, v20.4s
+	WORD $0x4eb5f631 // fmin v17.4s, v17.4s, v21.4s
+	WORD $0x4e34f652 // fmax v18.4s, v18.4s, v20.4s
+	WORD $0x4eb5f652 // fmin v18.4s, v18.4s, v21.4s
+	WORD $0x4e34f673 // fmax v19.4s, v19.4s, v20.4s
+	WORD $0x4eb5f673 // fmin v19.4s, v19.4s, v21.4s
+	FMOVQ F0, 0(R4)
+	FMOVQ F1, 16(R4)
+	FMOVQ F2, 32(R4)
+	FMOVQ F3, 48(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F4, 0(R4)
+	FMOVQ F5, 16(R4)
+	FMOVQ F6, 32(R4)
+	FMOVQ F7, 48(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F8, 0(R4)
+	FMOVQ F9, 16(R4)
+	FMOVQ F10, 32(R4)
+	FMOVQ F11, 48(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F12, 0(R4)
+	FMOVQ F13, 16(R4)
+	FMOVQ F14, 32(R4)
+	FMOVQ F15, 48(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F16, 0(R4)
+	FMOVQ F17, 16(R4)
+	FMOVQ F18, 32(R4)
+	FMOVQ F19, 48(R4)
+	RET
+
 // func tile6x4NEON(k int, offsets *int32, a, b, c *float32, ldc int)
 TEXT ·tile6x4NEON(SB), NOSPLIT, $0-48
 	MOVD k+0(FP), R0
@@ -1095,6 +3055,200 @@ step:
 	WORD $0x4fb913b7 // fmla v23.4s, v29.4s, v25.s[1]
 	SUB $1, R0
 	CBNZ R0, step
+	FMOVQ F0, 0(R4)
+	FMOVQ F1, 16(R4)
+	FMOVQ F2, 32(R4)
+	FMOVQ F3, 48(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F4, 0(R4)
+	FMOVQ F5, 16(R4)
+	FMOVQ F6, 32(R4)
+	FMOVQ F7, 48(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F8, 0(R4)
+	FMOVQ F9, 16(R4)
+	FMOVQ F10, 32(R4)
+	FMOVQ F11, 48(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F12, 0(R4)
+	FMOVQ F13, 16(R4)
+	FMOVQ F14, 32(R4)
+	FMOVQ F15, 48(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F16, 0(R4)
+	FMOVQ F17, 16(R4)
+	FMOVQ F18, 32(R4)
+	FMOVQ F19, 48(R4)
+	ADD R5<<2, R4, R4
+	FMOVQ F20, 0(R4)
+	FMOVQ F21, 16(R4)
+	FMOVQ F22, 32(R4)
+	FMOVQ F23, 48(R4)
+	RET
+
+// func to6x4NEON(k int, offsets *int32, a, b, c *float32, ldc int, end *byte)
+TEXT ·to6x4NEON(SB), NOSPLIT, $0-56
+	MOVD k+0(FP), R0
+	MOVD offsets+8(FP), R1
+	MOVD a+16(FP), R2
+	MOVD b+24(FP), R3
+	MOVD c+32(FP), R4
+	MOVD ldc+40(FP), R5
+	MOVD end+48(FP), R7
+	MOVD 0(R7), R6
+	VLD1R.P 4(R6), [V0.S4]
+	VORR V0.B16, V0.B16, V1.B16
+	VORR V1.B16, V1.B16, V2.B16
+	VORR V2.B16, V2.B16, V3.B16
+	VLD1R.P 4(R6), [V4.S4]
+	VORR V4.B16, V4.B16, V5.B16
+	VORR V5.B16, V5.B16, V6.B16
+	VORR V6.B16, V6.B16, V7.B16
+	VLD1R.P 4(R6), [V8.S4]
+	VORR V8.B16, V8.B16, V9.B16
+	VORR V9.B16, V9.B16, V10.B16
+	VORR V10.B16, V10.B16, V11.B16
+	VLD1R.P 4(R6), [V12.S4]
+	VORR V12.B16, V12.B16, V13.B16
+	VORR V13.B16, V13.B16, V14.B16
+	VORR V14.B16, V14.B16, V15.B16
+	VLD1R.P 4(R6), [V16.S4]
+	VORR V16.B16, V16.B16, V17.B16
+	VORR V17.B16, V17.B16, V18.B16
+	VORR V18.B16, V18.B16, V19.B16
+	VLD1R.P 4(R6), [V20.S4]
+	VORR V20.B16, V20.B16, V21.B16
+	VORR V21.B16, V21.B16, V22.B16
+	VORR V22.B16, V22.B16, V23.B16
+step:
+	MOVW.P 4(R1), R6
+	ADD R3, R6
+	FMOVQ.P 16(R2), F24
+	FMOVD.P 8(R2), F25
+	FLDPQ 0(R6), (F26, F27)
+	FLDPQ 32(R6), (F28, F29)
+	WORD $0x4f981340 // fmla v0.4s, v26.4s, v24.s[0]
+	WORD $0x4f981361 // fmla v1.4s, v27.4s, v24.s[0]
+	WORD $0x4f981382 // fmla v2.4s, v28.4s, v24.s[0]
+	WORD $0x4f9813a3 // fmla v3.4s, v29.4s, v24.s[0]
+	WORD $0x4fb81344 // fmla v4.4s, v26.4s, v24.s[1]
+	WORD $0x4fb81365 // fmla v5.4s, v27.4s, v24.s[1]
+	WORD $0x4fb81386 // fmla v6.4s, v28.4s, v24.s[1]
+	WORD $0x4fb813a7 // fmla v7.4s, v29.4s, v24.s[1]
+	WORD $0x4f981b48 // fmla v8.4s, v26.4s, v24.s[2]
+	WORD $0x4f981b69 // fmla v9.4s, v27.4s, v24.s[2]
+	WORD $0x4f981b8a // fmla v10.4s, v28.4s, v24.s[2]
+	WORD $0x4f981bab // fmla v11.4s, v29.4s, v24.s[2]
+	WORD $0x4fb81b4c // fmla v12.4s, v26.4s, v24.s[3]
+	WORD $0x4fb81b6d // fmla v13.4s, v27.4s, v24.s[3]
+	WORD $0x4fb81b8e // fmla v14.4s, v28.4s, v24.s[3]
+	WORD $0x4fb81baf // fmla v15.4s, v29.4s, v24.s[3]
+	WORD $0x4f991350 // fmla v16.4s, v26.4s, v25.s[0]
+	WORD $0x4f991371 // fmla v17.4s, v27.4s, v25.s[0]
+	WORD $0x4f991392 // fmla v18.4s, v28.4s, v25.s[0]
+	WORD $0x4f9913b3 // fmla v19.4s, v29.4s, v25.s[0]
+	WORD $0x4fb91354 // fmla v20.4s, v26.4s, v25.s[1]
+	WORD $0x4fb91375 // fmla v21.4s, v27.4s, v25.s[1]
+	WORD $0x4fb91396 // fmla v22.4s, v28.4s, v25.s[1]
+	WORD $0x4fb913b7 // fmla v23.4s, v29.4s, v25.s[1]
+	SUB $1, R0
+	CBNZ R0, step
+	MOVD 8(R7), R6
+	CBZ R6, limits
+	FLDPQ 0(R6), (F24, F25)
+	FLDPQ 32(R6), (F26, F27)
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F24, F25)
+	FLDPQ 32(R6), (F26, F27)
+	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
+	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
+	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F24, F25)
+	FLDPQ 32(R6), (F26, F27)
+	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
+	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
+	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
+	WORD $0x4e3bd56b // fadd v11.4s, v11.4s, v27.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F24, F25)
+	FLDPQ 32(R6), (F26, F27)
+	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
+	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
+	WORD $0x4e3ad5ce // fadd v14.4s, v14.4s, v26.4s
+	WORD $0x4e3bd5ef // fadd v15.4s, v15.4s, v27.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F24, F25)
+	FLDPQ 32(R6), (F26, F27)
+	WORD $0x4e38d610 // fadd v16.4s, v16.4s, v24.4s
+	WORD $0x4e39d631 // fadd v17.4s, v17.4s, v25.4s
+	WORD $0x4e3ad652 // fadd v18.4s, v18.4s, v26.4s
+	WORD $0x4e3bd673 // fadd v19.4s, v19.4s, v27.4s
+	ADD R5<<2, R6, R6
+	FLDPQ 0(R6), (F24, F25)
+	FLDPQ 32(R6), (F26, F27)
+	WORD $0x4e38d694 // fadd v20.4s, v20.4s, v24.4s
+	WORD $0x4e39d6b5 // fadd v21.4s, v21.4s, v25.4s
+	WORD $0x4e3ad6d6 // fadd v22.4s, v22.4s, v26.4s
+	WORD $0x4e3bd6f7 // fadd v23.4s, v23.4s, v27.4s
+limits:
+	ADD $16, R7, R6
+	VLD1R (R6), [V24.S4]
+	ADD $20, R7, R6
+	VLD1R (R6), [V25.S4]
+	WORD $0x4e38f400 // fmax v0.4s, v0.4s, v24.4s
+	WORD $0x4eb9f400 // fmin v0.4s, v0.4s, v25.4s
+	WORD $0x4e38f421 // fmax v1.4s, v1.4s, v24.4s
+	WORD $0x4eb9f421 // fmin v1.4s, v1.4s, v25.4s
+	WORD $0x4e38f442 // fmax v2.4s, v2.4s, v24.4s
+	WORD $0x4eb9f442 // fmin v2.4s, v2.4s, v25.4s
+	WORD $0x4e38f463 // fmax v3.4s, v3.4s, v24.4s
+	WORD $0x4eb9f463 // fmin v3.4s, v3.4s, v25.4s
+	WORD $0x4e38f484 // fmax v4.4s, v4.4s, v24.4s
+	WORD $0x4eb9f484 // fmin v4.4s, v4.4s, v25.4s
+	WORD $0x4e38f4a5 // fmax v5.4s, v5.4s, v24.4s
+	WORD $0x4eb9f4a5 // fmin v5.4s, v5.4s, v25.4s
+	WORD $0x4e38f4c6 // fmax v6.4s, v6.4s, v24.4s
+	WORD $0x4eb9f4c6 // fmin v6.4s, v6.4s, v25.4s
+	WORD $0x4e38f4e7 // fmax v7.4s, v7.4s, v24.4s
+	WORD $0x4eb9f4e7 // fmin v7.4s, v7.4s, v25.4s
+	WORD $0x4e38f508 // fmax v8.4s, v8.4s, v24.4s
+	WORD $0x4eb9f508 // fmin v8.4s, v8.4s, v25.4s
+	WORD $0x4e38f529 // fmax v9.4s, v9.4s, v24.4s
+	WORD $0x4eb9f529 // fmin v9.4s, v9.4s, v25.4s
+	WORD $0x4e38f54a // fmax v10.4s, v10.4s, v24.4s
+	WORD $0x4eb9f54a // fmin v10.4s, v10.4s, v25.4s
+	WORD $0x4e38f56b // fmax v11.4s, v11.4s, v24.4s
+	WORD $0x4eb9f56b // fmin v11.4s, v11.4s, v25.4s
+	WORD $0x4e38f58c // fmax v12.4s, v12.4s, v24.4s
+	WORD $0x4eb9f58c // fmin v12.4s, v12.4s, v25.4s
+	WORD $0x4e38f5ad // fmax v13.4s, v13.4s, v24.4s
+	WORD $0x4eb9f5ad // fmin v13.4s, v13.4s, v25.4s
+	WORD $0x4e38f5ce // fmax v14.4s, v14.4s, v24.4s
+	WORD $0x4eb9f5ce // fmin v14.4s, v14.4s, v25.4s
+	WORD $0x4e38f5ef // fmax v15.4s, v15.4s, v24.4s
+	WORD $0x4eb9f5ef // fmin v15.4s, v15.4s, v25.4s
+	WORD $0x4e38f610 // fmax v16.4s, v16.4s, v24.4s
+	WORD $0x4eb9f610 // fmin v16.4s, v16.4s, v25.4s
+	WORD $0x4e38f631 // fmax v17.4s, v17.4s, v24.4s
+	WORD $0x4eb9f631 // fmin v17.4s, v17.4s, v25.4s
+	WORD $0x4e38f652 // fmax v18.4s, v18.4s, v24.4s
+	WORD $0x4eb9f652 // fmin v18.4s, v18.4s, v25.4s
+	WORD $0x4e38f673 // fmax v19.4s, v19.4s, v24.4s
+	WORD $0x4eb9f673 // fmin v19.4s, v19.4s, v25.4s
+	WORD $0x4e38f694 // fmax v20.4s, v20.4s, v24.4s
+	WORD $0x4eb9f694 // fmin v20.4s, v20.4s, v25.4s
+	WORD $0x4e38f6b5 // fmax v21.4s, v21.4s, v24.4s
+	WORD $0x4eb9f6b5 // fmin v21.4s, v21.4s, v25.4s
+	WORD $0x4e38f6d6 // fmax v22.4s, v22.4s, v24.4s
+	WORD $0x4eb9f6d6 // fmin v22.4s, v22.4s, v25.4s
+	WORD $0x4e38f6f7 // fmax v23.4s, v23.4s, v24.4s
+	WORD $0x4eb9f6f7 // fmin v23.4s, v23.4s, v25.4s
 	FMOVQ F0, 0(R4)
 	FMOVQ F1, 16(R4)
 	FMOVQ F2, 32(R4)
@@ -1783,6 +3937,49 @@ eight:
 	SUB $8, R2
 	CBNZ R2, eight
 done:
+	RET
+
+// func copyRowsNEON(dst, src *float32, n, rows, dstStride, srcStride int)
+TEXT ·copyRowsNEON(SB), NOSPLIT, $0-48
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD n+16(FP), R2
+	MOVD rows+24(FP), R3
+	MOVD dstStride+32(FP), R4
+	MOVD srcStride+40(FP), R5
+row:
+	MOVD R0, R6
+	MOVD R1, R7
+	SUBS $4, R2, R8
+	BLT rest
+vector:
+	FMOVQ.P 16(R7), F0
+	FMOVQ.P F0, 16(R6)
+	SUBS $4, R8
+	BGE vector
+rest:
+	ANDS $3, R8, R8
+	BEQ next
+	TBZ $1, R8, single1
+	TBZ $0, R8, pair2
+	FMOVD.P 8(R7), F0
+	VLD1 (R7), V0.S[2]
+	FMOVD.P F0, 8(R6)
+	VST1 V0.S[2], (R6)
+	JMP done3
+pair2:
+	FMOVD (R7), F0
+	FMOVD F0, (R6)
+	JMP done3
+single1:
+	FMOVS (R7), F0
+	FMOVS F0, (R6)
+done3:
+next:
+	ADD R4<<2, R0, R0
+	ADD R5<<2, R1, R1
+	SUB $1, R3
+	CBNZ R3, row
 	RET
 
 // func depthwise3Stride1Rows1NEON(args *byte)

@@ -4,7 +4,8 @@ package conv
 
 import "unsafe"
 
-var neonKernel = &kernel{name: "NEON", rows: 6, lanes: 4, tiles: tilesNEON, across: acrossNEON, wide: tile1x8NEON, wideVectors: 8, finish: finishByNEON, copyRows: plainCopyRows,
+var neonKernel = &kernel{name: "NEON", rows: 6, lanes: 4, tiles: tilesNEON, tilesTo: tilesToNEON, across: acrossNEON, wide: tile1x8NEON, wideVectors: 8,
+	finish: finishByNEON, copyRows: copyRowsByNEON,
 	depthwise: map[[2]int]*[depthwiseRows]depthwiseFunc{
 		{3, 1}: &depthwise3Stride1NEON, {3, 2}: &depthwise3Stride2NEON,
 		{5, 1}: &depthwise5Stride1NEON, {5, 2}: &depthwise5Stride2NEON,
@@ -21,6 +22,11 @@ func finishByNEON(f *finishing) {
 	} else {
 		finishAddNEON(dst, src, res, f.n, f.rows, f.dstStride, f.srcStride, f.bias, f.low, f.high)
 	}
+}
+
+func copyRowsByNEON(dst, src []float32, n, rows, dstStride, srcStride int) {
+	_, _ = dst[(rows-1)*dstStride+n-1], src[(rows-1)*srcStride+n-1]
+	copyRowsNEON(unsafe.SliceData(dst), unsafe.SliceData(src), n, rows, dstStride, srcStride)
 }
 
 // everySecond takes as many elements 0, 2, 4, ... of src as it can in eights, at

@@ -12,6 +12,14 @@ var tilesNEON = [][]tileFunc{
 	{tile1x4NEON, tile2x4NEON, tile3x4NEON, tile4x4NEON, tile5x4NEON, tile6x4NEON},
 }
 
+// tilesToNEON are those that write to the output by vectors and rows, each less one.
+var tilesToNEON = [][]tileToFunc{
+	{to1x1NEON, to2x1NEON, to3x1NEON, to4x1NEON, to5x1NEON, to6x1NEON},
+	{to1x2NEON, to2x2NEON, to3x2NEON, to4x2NEON, to5x2NEON, to6x2NEON},
+	{to1x3NEON, to2x3NEON, to3x3NEON, to4x3NEON, to5x3NEON, to6x3NEON},
+	{to1x4NEON, to2x4NEON, to3x4NEON, to4x4NEON, to5x4NEON, to6x4NEON},
+}
+
 // acrossNEON are the kernels whose vectors are channels, by columns, less one.
 var acrossNEON = []tileFunc{across1x4NEON, across2x4NEON, across3x4NEON, across4x4NEON, across5x4NEON, across6x4NEON}
 

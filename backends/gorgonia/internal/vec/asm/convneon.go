@@ -16,6 +16,7 @@ func emitConvNEON(file *neon.File) {
 	for vectors := 1; vectors <= neonTileVectors; vectors++ {
 		for rows := 1; rows <= neonTileRows; rows++ {
 			emitTileNEON(file, rows, vectors, along)
+			emitTileNEON(file, rows, vectors, toOutput)
 		}
 	}
 	emitTileNEON(file, 1, 8, along)
@@ -25,6 +26,7 @@ func emitConvNEON(file *neon.File) {
 	emitFinishNEON(file, false)
 	emitFinishNEON(file, true)
 	emitEverySecondNEON(file)
+	emitCopyRowsNEON(file)
 	for _, size := range []int{3, 5} {
 		for stride := 1; stride <= 2; stride++ {
 			for rows := 1; rows <= depthwiseRows; rows++ {
@@ -85,12 +87,27 @@ func loadVectors(f *neon.Func, base string, n int) []neon.V {
 
 // emitTileNEON writes what emitTile writes.
 func emitTileNEON(file *neon.File, rows, vectors int, kind tileKind) {
-	f := file.Func(tileName(asimd, rows, vectors, kind), "func(k int, offsets *int32, a, b, c *float32, ldc int)", "")
-	const k, offsets, a, b, c, ldc, at = "R0", "R1", "R2", "R3", "R4", "R5", "R6"
+	params := "k int, offsets *int32, a, b, c *float32, ldc int"
+	if kind == toOutput {
+		params += ", end *byte"
+	}
+	f := file.Func(tileName(asimd, rows, vectors, kind), "func("+params+")", "")
+	const k, offsets, a, b, c, ldc, at, end = "R0", "R1", "R2", "R3", "R4", "R5", "R6", "R7"
 	loadArgs(f, "k", "offsets", "a", "b", "c", "ldc")
 	acc := f.Regs(rows * vectors)
-	for _, v := range acc {
-		f.Zero(v)
+	if kind == toOutput {
+		f.Ins("MOVD %s, %s", f.Arg("end"), end)
+		f.Ins("MOVD %d(%s), %s", endBias, end, at)
+	}
+	for i, v := range acc {
+		switch {
+		case kind != toOutput:
+			f.Zero(v)
+		case i%vectors == 0:
+			f.Ins("VLD1R.P 4(%s), [V%v.S4]", at, neon.Out(v))
+		default:
+			f.Move(v, acc[i-1])
+		}
 	}
 	f.Label("step")
 	f.Ins("MOVW.P 4(%s), %s", offsets, at)
@@ -112,6 +129,9 @@ func emitTileNEON(file *neon.File, rows, vectors int, kind tileKind) {
 	}
 	f.Ins("SUB $1, %s", k)
 	f.Branch("CBNZ "+k+",", "step")
+	if kind == toOutput {
+		endTileNEON(f, acc, vectors, end, ldc, at)
+	}
 	for r := range rows {
 		for v := range vectors {
 			f.Store(acc[r*vectors+v], c, 16*v)
@@ -120,6 +140,62 @@ func emitTileNEON(file *neon.File, rows, vectors int, kind tileKind) {
 			f.Ins("ADD %s<<2, %s, %[2]s", ldc, c)
 		}
 	}
+	f.Ins("RET")
+	f.Done()
+}
+
+// endTileNEON writes what emitTileEnd writes.
+func endTileNEON(f *neon.Func, acc []neon.V, vectors int, end, ldc, scratch string) {
+	f.Ins("MOVD %d(%s), %s", endRes, end, scratch)
+	f.Branch("CBZ "+scratch+",", "limits")
+	for r := 0; r < len(acc); r += vectors {
+		for v, x := range loadVectors(f, scratch, vectors) {
+			f.Three(neon.FADD, acc[r+v], acc[r+v], x)
+		}
+		if r+vectors < len(acc) {
+			f.Ins("ADD %s<<2, %s, %[2]s", ldc, scratch)
+		}
+	}
+	f.Label("limits")
+	low, high := f.Reg(), f.Reg()
+	for i, v := range []neon.V{low, high} {
+		f.Ins("ADD $%d, %s, %s", endLow+i*(endHigh-endLow), end, scratch)
+		f.Ins("VLD1R (%s), [V%v.S4]", scratch, neon.Out(v))
+	}
+	for _, v := range acc {
+		f.Three(neon.FMAX, v, v, low)
+		f.Three(neon.FMIN, v, v, high)
+	}
+}
+
+// emitCopyRowsNEON writes what emitCopyRows writes.
+func emitCopyRowsNEON(file *neon.File) {
+	f := file.Func("copyRowsNEON", "func(dst, src *float32, n, rows, dstStride, srcStride int)", "")
+	const dst, src, n, rows, dstStride, srcStride, to, from, left = "R0", "R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8"
+	loadArgs(f, "dst", "src", "n", "rows", "dstStride", "srcStride")
+	x := f.Reg()
+	f.Label("row")
+	f.Ins("MOVD %s, %s", dst, to)
+	f.Ins("MOVD %s, %s", src, from)
+	f.Ins("SUBS $4, %s, %s", n, left)
+	f.Branch("BLT", "rest")
+	f.Label("vector")
+	f.Ins("FMOVQ.P 16(%s), F%v", from, neon.Out(x))
+	f.Ins("FMOVQ.P F%v, 16(%s)", neon.In(x), to)
+	f.Ins("SUBS $4, %s", left)
+	f.Branch("BGE", "vector")
+	f.Label("rest")
+	f.Ins("ANDS $3, %s, %[1]s", left)
+	f.Branch("BEQ", "next")
+	f.FirstOf(left, func(n int) {
+		f.LoadFirst(x, from, n)
+		f.StoreFirst(x, to, n)
+	})
+	f.Label("next")
+	f.Ins("ADD %s<<2, %s, %[2]s", dstStride, dst)
+	f.Ins("ADD %s<<2, %s, %[2]s", srcStride, src)
+	f.Ins("SUB $1, %s", rows)
+	f.Branch("CBNZ "+rows+",", "row")
 	f.Ins("RET")
 	f.Done()
 }
@@ -451,11 +527,17 @@ func tablesNEON() string {
 		}
 		return strings.Join(list, ", ")
 	}
-	b.WriteString("\n// tilesNEON are the kernels by vectors and rows, each less one.\nvar tilesNEON = [][]tileFunc{\n")
-	for vectors := 1; vectors <= neonTileVectors; vectors++ {
-		fmt.Fprintf(&b, "\t{%s},\n", names(neonTileRows, func(rows int) string { return tileName(asimd, rows, vectors, along) }))
+	for _, t := range []struct {
+		name, of, what string
+		kind           tileKind
+	}{{"tilesNEON", "tileFunc", "the kernels", along}, {"tilesToNEON", "tileToFunc", "those that write to the output", toOutput}} {
+		fmt.Fprintf(&b, "\n// %s are %s by vectors and rows, each less one.\nvar %s = [][]%s{\n", t.name, t.what, t.name, t.of)
+		for vectors := 1; vectors <= neonTileVectors; vectors++ {
+			fmt.Fprintf(&b, "\t{%s},\n", names(neonTileRows, func(rows int) string { return tileName(asimd, rows, vectors, t.kind) }))
+		}
+		b.WriteString("}\n")
 	}
-	fmt.Fprintf(&b, "}\n\n// acrossNEON are the kernels whose vectors are channels, by columns, less one.\nvar acrossNEON = []tileFunc{%s}\n",
+	fmt.Fprintf(&b, "\n// acrossNEON are the kernels whose vectors are channels, by columns, less one.\nvar acrossNEON = []tileFunc{%s}\n",
 		names(neonTileRows, func(rows int) string { return tileName(asimd, rows, neonTileVectors, across) }))
 	for _, size := range []int{3, 5} {
 		for stride := 1; stride <= 2; stride++ {
