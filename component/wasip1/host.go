@@ -2,6 +2,7 @@ package wasip1
 
 import (
 	"context"
+	"errors"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -59,11 +60,15 @@ func valueTypes(letters string) []api.ValueType {
 // hostFunction is a function of preview 1 as wazero calls it.
 type hostFunction struct{ *preview1.Function }
 
+var errNoGuest = errors.New("preview 1 is called for no guest: exports that use it are called by Run and Invoke")
+
 // Call implements api.GoModuleFunction.
 func (f hostFunction) Call(ctx context.Context, mod api.Module, stack []uint64) {
 	c, ok := ctx.(*guestContext)
 	if !ok {
-		c, _ = ctx.Value(guestKey{}).(*guestContext)
+		if c, ok = ctx.Value(guestKey{}).(*guestContext); !ok {
+			panic(errNoGuest)
+		}
 	}
 	var memory []byte
 	if c.hasMemory {

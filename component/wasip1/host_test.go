@@ -166,6 +166,17 @@ func TestExitClosesTheInstance(t *testing.T) {
 	}
 }
 
+func TestCallsPastTheInstanceAreRefused(t *testing.T) {
+	inst := instanceWith(t, Options{}, through("sched_yield", false), NewConfig())
+	f := inst.Module().ExportedFunction("f")
+	if _, err := f.Call(t.Context()); !errors.Is(err, errNoGuest) {
+		t.Errorf("%v", err)
+	}
+	if _, err := f.Call(context.WithValue(inst.context(t.Context()), struct{}{}, 1)); err != nil {
+		t.Errorf("in a context around the guest's: %v", err)
+	}
+}
+
 func TestWaitingGuestsStopWhenTheirContextEnds(t *testing.T) {
 	in, out := io.Pipe()
 	defer out.Close()

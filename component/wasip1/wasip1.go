@@ -291,7 +291,8 @@ func typeNames(list []api.ValueType) string {
 	return s
 }
 
-// Module returns wazero's instance.
+// Module returns wazero's instance. Exports that use preview 1 cannot be called
+// by it: [Instance.Run] and [Instance.Invoke] say which guest it is.
 func (i *Instance) Module() api.Module { return i.mod }
 
 // Close frees the memory and closes the files. Calling it again does nothing.
