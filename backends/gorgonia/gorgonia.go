@@ -153,6 +153,7 @@ func (b *Backend) reclaim() {
 	graphs := slices.Collect(maps.Keys(b.graphs))
 	b.mu.Unlock()
 	for _, g := range graphs {
+		g.spares.drop(false)
 		g.program.DropIdle()
 	}
 }

@@ -21,6 +21,7 @@ type graph struct {
 	backend *Backend
 	program *program.Graph
 	pool    *pool.Pool
+	spares  spares
 
 	values              bool // LoadOptions.Values
 	inValues, outValues []backends.ValueInfo
@@ -71,6 +72,7 @@ func (g *graph) NewContext(ctx context.Context) (backends.ExecutionContext, erro
 	n := len(g.inValues)
 	e := &execution{g: g, ins: make([]tensor.Value, n), infos: make([]*op.Info, n), heads: make([]tensor.Tensor, n), slots: make([]op.Info, n), seen: make([]uint64, n)}
 	e.run = op.NewRun(g.pool, g.backend.budget, &e.stop)
+	e.run.Spare = g.spares.take
 	return e, nil
 }
 
@@ -109,6 +111,7 @@ func (g *graph) release() {
 	g.backend.mu.Lock()
 	delete(g.backend.graphs, g)
 	g.backend.mu.Unlock()
+	g.spares.drop(true)
 	g.program.Release()
 }
 
@@ -192,7 +195,7 @@ func (e *execution) Compute(ctx context.Context, inputs []backends.NamedTensor) 
 		if !ok {
 			return nil, backends.Errorf(backends.RuntimeError, "output %q turned out to be no tensor", e.g.outValues[i].Name)
 		}
-		r, err := toBackend(t)
+		r, err := e.g.toBackend(t)
 		if err != nil {
 			return nil, backends.Annotate(err, "output %q", e.g.outValues[i].Name)
 		}
@@ -298,8 +301,32 @@ func (e *execution) alike() bool {
 	return true
 }
 
+// toBackend hands a tensor out that belongs to the caller. A large one comes back when
+// the caller releases it.
+func (g *graph) toBackend(t *tensor.Tensor) (*backends.Tensor, error) {
+	if data := t.Data; len(data) >= spareBytes && tensor.BitSize(t.Type) >= 8 && t.Type != tensor.String {
+		dims, err := dimsOf(t)
+		if err != nil {
+			return nil, err
+		}
+		return backends.NewOwnedTensor(dims, t.Type, data, func() { g.spares.put(data) })
+	}
+	return toBackend(t)
+}
+
 // toBackend hands a tensor out.
 func toBackend(t *tensor.Tensor) (*backends.Tensor, error) {
+	dims, err := dimsOf(t)
+	if err != nil {
+		return nil, err
+	}
+	if t.Type == tensor.String {
+		return backends.NewStringTensor(dims, t.Strings)
+	}
+	return backends.NewTensor(dims, t.Type, onnx.Pack(t))
+}
+
+func dimsOf(t *tensor.Tensor) ([]uint32, error) {
 	dims := make([]uint32, len(t.Shape))
 	for i, d := range t.Shape {
 		if d < 0 || d > math.MaxUint32 {
@@ -307,8 +334,5 @@ func toBackend(t *tensor.Tensor) (*backends.Tensor, error) {
 		}
 		dims[i] = uint32(d)
 	}
-	if t.Type == tensor.String {
-		return backends.NewStringTensor(dims, t.Strings)
-	}
-	return backends.NewTensor(dims, t.Type, onnx.Pack(t))
+	return dims, nil
 }

@@ -38,7 +38,7 @@ func (b *Backend) load(ctx context.Context, model []byte, opts backends.LoadOpti
 	if err != nil {
 		return nil, modelError(ctx, err)
 	}
-	g := &graph{backend: b, program: prepared, pool: threads, values: opts.Values, users: 1}
+	g := &graph{backend: b, program: prepared, pool: threads, values: opts.Values, users: 1, spares: spares{budget: b.budget}}
 	if err := g.describe(); err != nil {
 		prepared.Release()
 		return nil, err

@@ -265,11 +265,20 @@ func (j *job) part() {
 	j.pool.Run(j.rowBlocks*j.colBlocks, 1, j)
 }
 
-// cut chooses the tasks for so many multiplications. Rows are cut first, since
-// each task reads the part of B that it needs once for every tile of rows.
+// cut chooses the tasks for so many multiplications. Rows are cut first, since each
+// task reads the part of B that it needs once for every tile of rows; but where that does
+// not stay in the cache from task to task, each thread has columns of its own.
 func (j *job) cut(ops int) {
-	j.rowBlocks, j.colBlocks = cutTasks(ops, j.pool.Threads(), j.rowPanels, j.q1-j.q0)
+	threads, panels := j.pool.Threads(), j.q1-j.q0
+	j.rowBlocks, j.colBlocks = cutTasks(ops, threads, j.rowPanels, panels)
+	if tasks := j.rowBlocks * j.colBlocks; tasks > threads && panels >= 2*threads && (j.k1-j.k0)*panels*j.kern.cols > largeB {
+		j.rowBlocks, j.colBlocks = min(tasks/threads, j.rowPanels), threads
+	}
 }
+
+// largeB is how many elements of B are too many for all tasks of a thread to find them in
+// its second-level cache.
+const largeB = 64 << 10
 
 // cutTasks cuts a product of so many multiplications in blocks of rows and of columns.
 func cutTasks(ops, threads, rowPanels, colPanels int) (rowBlocks, colBlocks int) {

@@ -21,6 +21,10 @@ type Run struct {
 	// Depth counts the graphs around the one that runs.
 	Depth int
 
+	// Spare, where it is not nil, finds memory for an output among what callers have given
+	// back: n bytes of unknown content, or nil.
+	Spare func(n int) []byte
+
 	begun   bool
 	stop    *atomic.Bool
 	budget  *Budget
@@ -115,6 +119,21 @@ func (r *Run) New(t tensor.Type, shape ...int) (*tensor.Tensor, error) {
 	}
 	if err := r.Take(int64(size)); err != nil {
 		return nil, err
+	}
+	return tensor.New(t, shape...), nil
+}
+
+// Output makes a tensor that a plan is to write, as New does, but of unknown content.
+func (r *Run) Output(t tensor.Type, shape ...int) (*tensor.Tensor, error) {
+	size, err := tensor.Bytes(t, shape)
+	if err != nil || r.Spare == nil || t == tensor.String {
+		return r.New(t, shape...)
+	}
+	if err := r.Take(int64(size)); err != nil {
+		return nil, err
+	}
+	if data := r.Spare(size); data != nil {
+		return &tensor.Tensor{Type: t, Shape: shape, Data: data}, nil
 	}
 	return tensor.New(t, shape...), nil
 }

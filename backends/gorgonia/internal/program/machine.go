@@ -170,7 +170,7 @@ func (m *machine) load(r *op.Run, vals []tensor.Value) error {
 		t.head.Data, t.head.Strings = from.Data, from.Strings
 	}
 	for _, t := range m.fresh {
-		made, err := r.New(t.Type, t.Shape...)
+		made, err := r.Output(t.Type, t.Shape...)
 		if err != nil {
 			return err
 		}
