@@ -116,6 +116,10 @@ func (p *plan) cut(c *Conv) {
 		p.rows = min(p.rows, max(1, columnLimit/p.width))
 	}
 	p.rowBlocks, p.rows = even(p.out[1], p.rows)
+	if p.rowBlocks > 1 && p.rowBlocks%2 == 1 { // or two threads would gather one of them both
+		p.rows = (p.out[1] + p.rowBlocks) / (p.rowBlocks + 1)
+		p.rowBlocks, p.rows = even(p.out[1], p.rows)
+	}
 
 	vector := c.kern.cols()
 	p.planeStride = (p.rows+p.extraRows)*p.width + p.tail
