@@ -99,6 +99,26 @@ func TestDefectMemoryIsReservedForWhateverASectionClaims(t *testing.T) {
 	}
 }
 
+// No work-around: elements that do not fit their table are left out, where
+// instantiation has to trap. Nothing is written outside of the table.
+func TestDefectElementsOutsideOfTheirTableDoNotTrap(t *testing.T) {
+	r := plainRuntime(t)
+	wasm := module(typeSection, sec(3, "\x01\x00"), sec(4, "\x01\x70\x00\x00"), // a table of no element
+		sec(9, "\x01\x00\x41\x00\x0b\x01\x00"), sec(10, "\x01\x02\x00\x0b"))
+	if _, err := r.Instantiate(t.Context(), wasm); err != nil {
+		t.Errorf("elements outside of their table trap: %v", err)
+	}
+}
+
+// Work-around: corebin.Rewrite checks what constant expressions read.
+func TestDefectConstantExpressionsReadMutableGlobals(t *testing.T) {
+	r := plainRuntime(t)
+	wasm := module(sec(2, "\x01", "\x03env", "\x01g", "\x03\x7f\x01"), sec(5, "\x01\x00\x01"), sec(11, "\x01\x00\x23\x00\x0b\x00"))
+	if _, err := r.CompileModule(t.Context(), wasm); err != nil {
+		t.Errorf("a constant expression that reads a mutable global is refused, %v: Rewrite need not check", err)
+	}
+}
+
 // Work-around: instances are made with a random source of ours, which is not
 // seeded anew for each.
 func TestDefectEveryInstanceSeedsARandomSource(t *testing.T) {
