@@ -214,7 +214,7 @@ func (in Inputs) shape(t backends.ValueType, name string, symbols []string) (dim
 		return slices.Clone(dims), nil, nil
 	}
 	if t.Unranked {
-		return nil, nil, fmt.Errorf("the model leaves its number of dimensions open: say the sizes with --dims %s=...", name)
+		return nil, nil, fmt.Errorf("the model leaves its number of dimensions open: say the sizes with --dims %s=1x3x224x224", name)
 	}
 	dims = make([]uint32, len(t.Dims))
 	for i, d := range t.Dims {
