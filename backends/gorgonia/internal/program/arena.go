@@ -11,7 +11,8 @@ import (
 // layout is where the values of a stage are in its arena.
 type layout struct {
 	size int // bytes of the arena
-	// lower is the most bytes that are alive at one step: no arena is smaller.
+	// lower is the most bytes that are alive at one step, with what is concatenated made
+	// in its place or copied there, whichever takes less: no arena is smaller.
 	lower int
 	// strings is how many bytes strings take besides, not counting their text.
 	strings int
@@ -129,6 +130,7 @@ func (s *stage) join(order []*block, of func(*value) *block) (joined int) {
 	}
 	if size := place(apart); size <= s.plan.size+s.plan.size/joinShare {
 		s.plan.size = size
+		s.plan.lower = min(s.plan.lower, peak(apart, len(s.steps)))
 		return joined
 	}
 	for k, b := range apart {
