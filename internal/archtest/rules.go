@@ -14,6 +14,7 @@ const (
 	sys       = "golang.org/x/sys/..."
 	cobra     = "github.com/spf13/..."
 	headers   = "golang.org/x/net/http/httpguts"
+	pictures  = "golang.org/x/image/..."
 	anything  = "..."
 )
 
@@ -41,6 +42,7 @@ func Rules() []Rule {
 		{"backends/onnxruntime/...", in("backends/onnxruntime/...", onnx)},
 		{"backends/gorgonia", in("backends", "backends/internal/...", "backends/gorgonia/...", gorgonia, sys)},
 		{"backends/gorgonia/...", in("backends", "backends/gorgonia/...", gorgonia, hm, protowire, sys)},
+		{"backends/gorgonia/internal/ops", in("backends", "backends/gorgonia/...", pictures)},
 		{"graphreg", in("backends")},
 
 		// The component engine, from the leaves up.

@@ -8,6 +8,9 @@ import (
 	_ "image/jpeg"
 	_ "image/png"
 
+	_ "golang.org/x/image/tiff" // and so are these
+	_ "golang.org/x/image/webp"
+
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/op"
 	"github.com/wasinn/wasinn/backends/gorgonia/internal/tensor"
 )
@@ -17,7 +20,7 @@ func images() []op.Spec {
 	return []op.Spec{{Name: "ImageDecoder", Since: 20, MinIn: 1, MaxIn: 1, Compile: imageDecoder}}
 }
 
-// imageDecoder reads a PNG, JPEG, GIF, BMP or PNM file into rows of pixels.
+// imageDecoder reads a PNG, JPEG, GIF, TIFF, WebP, BMP or PNM file into rows of pixels.
 //
 // See https://onnx.ai/onnx/operators/onnx__ImageDecoder.html
 func imageDecoder(n *op.Node) (*op.Plan, error) {
@@ -59,7 +62,7 @@ func decodeImage(r *op.Run, file []byte) (image.Image, error) {
 	}
 	config, _, err := image.DecodeConfig(bytes.NewReader(file))
 	if err != nil {
-		return nil, (&op.Node{}).Unsupportedf("%v: PNG, JPEG, GIF, BMP and PNM files are read", err)
+		return nil, (&op.Node{}).Unsupportedf("%v: PNG, JPEG, GIF, TIFF, WebP, BMP and PNM files are read", err)
 	}
 	// What Go decodes to takes up to 8 bytes a pixel, and as much while it does.
 	size, err := tensor.Bytes(tensor.C128, []int{config.Height, config.Width})
