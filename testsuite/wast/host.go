@@ -11,8 +11,9 @@ import (
 )
 
 // DefineHost defines what wasmtime's own component test-suite imports of its
-// runner: the function host-return-two, and the instance host with functions,
-// resource types, a core module and an instance. Async functions are not here.
+// runner: the functions host-return-two and host-echo-u32, and the instance host
+// with functions, async ones among them, resource types, a core module and an
+// instance.
 //
 // Call it for every script: the counts of dropped resources are of one linker.
 //
@@ -29,6 +30,7 @@ func DefineHost(l *component.Linker) error {
 		l.DefineResource(hostInstance, "resource1-again", h.one.ResourceType()),
 		l.DefineResource(hostInstance, "resource2", &abi.ResourceType{Type: &types.Resource{Name: "resource2"}}),
 		h.defineMethods(l),
+		h.defineAsync(l),
 	)
 }
 
@@ -111,4 +113,30 @@ func expectRep(_ *abi.Call, a hostArgs) (abi.Unit, error) {
 		return abi.Unit{}, &abi.Trap{Kind: abi.TrapInvalidValue, Msg: fmt.Sprintf("resource1 has rep %d, expected %d", a.Self.rep, a.Rep)}
 	}
 	return abi.Unit{}, nil
+}
+
+func asyncHostFunc[P, R any](l *component.Linker, instance, name string, params abi.Codec[P], result abi.Codec[R], wait func(context.Context, P) (R, error)) error {
+	begin := func(_ *abi.Call, p P) (func(context.Context) (R, error), error) {
+		return func(ctx context.Context) (R, error) { return wait(ctx, p) }, nil
+	}
+	return l.DefineFunc(instance, name, abi.AsyncFuncType(params, result), abi.CanonLowerAsync(params, result, begin))
+}
+
+// defineAsync defines functions that return on a goroutine of their own, or when
+// they are cancelled.
+func (h *host) defineAsync(l *component.Linker) error {
+	one := abi.Params(abi.FieldOf("", abi.U32, func(a *hostArgs) *uint32 { return &a.Rep }))
+	self := abi.Params(abi.FieldOf("", h.one.Borrow(), func(a *hostArgs) **number { return &a.Self }))
+	echo := func(_ context.Context, a hostArgs) (uint32, error) { return a.Rep, nil }
+	never := func(ctx context.Context) (abi.Unit, error) {
+		<-ctx.Done()
+		return abi.Unit{}, ctx.Err()
+	}
+	return errors.Join(
+		asyncHostFunc(l, "", "host-echo-u32", one, abi.U32, echo),
+		asyncHostFunc(l, hostInstance, "echo-slowly", one, abi.U32, echo),
+		asyncHostFunc(l, hostInstance, "return-two-slowly", abi.None, abi.S32, func(context.Context, abi.Unit) (int32, error) { return 2, nil }),
+		asyncHostFunc(l, hostInstance, "never-return", abi.None, abi.None, func(ctx context.Context, _ abi.Unit) (abi.Unit, error) { return never(ctx) }),
+		asyncHostFunc(l, hostInstance, "[method]resource1.never-return", self, abi.None, func(ctx context.Context, _ hostArgs) (abi.Unit, error) { return never(ctx) }),
+	)
 }
