@@ -112,6 +112,18 @@ func quoted(path, names []string) string {
 	return strings.Join(out, ", ")
 }
 
+// Run runs f on a goroutine of its own, and meanwhile what the instance has to
+// do: for f to read and write streams and futures that functions of the instance
+// were given or returned. f must not use the instance otherwise. Its context ends
+// when ctx does, or when the guest traps.
+func (i *Instance) Run(ctx context.Context, f func(ctx context.Context) error) error {
+	return clean(i.store.abi.Run(ctx, f))
+}
+
+// Drain lets tasks run on that have returned their result and are not done, until
+// nothing is left to do or ctx ends. Without it they run on during later calls.
+func (i *Instance) Drain(ctx context.Context) error { return clean(i.store.abi.Drain(ctx)) }
+
 // Close drops what the guest left, closes the slots' values and frees the
 // memories. Calling it again does nothing.
 func (i *Instance) Close(ctx context.Context) error {

@@ -385,9 +385,6 @@ func TestCompileRefusesWhatItCannotDo(t *testing.T) {
 		t    vt
 		want TrapKind
 	}{
-		{"a stream", &types.Stream{Elem: types.U8}, TrapUnsupported},
-		{"a future inside", list(&types.Future{}), TrapUnsupported},
-		{"an error-context", types.ErrorContext, TrapUnsupported},
 		{"a type too deep", deep, TrapLimit},
 		{"a type too large", wide, TrapLimit},
 	} {

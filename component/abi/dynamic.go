@@ -15,7 +15,7 @@ const maxTypeDepth = 256
 // resolve maps the resources that t names to those that instances define with
 // [Instance.DefineResource]; nil leaves them as they are.
 //
-// It is an error when t has a part that needs async, or is not valid.
+// It is an error when t is not valid.
 func Compile(t types.ValType, resolve func(*types.Resource) *types.Resource) (Codec[value.Value], error) {
 	return newCompiler(resolve).compile(t, 0)
 }
@@ -77,8 +77,14 @@ func (p *compiler) make(t types.ValType, depth int) (dynCodec, error) {
 		return dynHandle{guestHandle{typ: t, r: p.resolve(t.Resource), own: true}}, nil
 	case *types.Borrow:
 		return dynHandle{guestHandle{typ: t, r: p.resolve(t.Resource)}}, nil
+	case *types.Stream:
+		elem, err := p.compile(t.Elem, depth)
+		return dynOf[*StreamReader[value.Value]]{StreamOf(elem)}, err
+	case *types.Future:
+		elem, err := p.compile(t.Elem, depth)
+		return dynOf[*FutureReader[value.Value]]{FutureOf(elem)}, err
 	}
-	return nil, trapf(TrapUnsupported, "%s needs the async feature, which is not supported", t)
+	return nil, trapf(TrapUnsupported, "%s is of an unknown kind", t)
 }
 
 func (p *compiler) primitive(t types.Primitive) (dynCodec, error) {
@@ -109,8 +115,10 @@ func (p *compiler) primitive(t types.Primitive) (dynCodec, error) {
 		return dynChar{}, nil
 	case types.String:
 		return dynOf[string]{String}, nil
+	case types.ErrorContext:
+		return dynOf[*ErrorContext]{ErrorContexts}, nil
 	}
-	return nil, trapf(TrapUnsupported, "%s needs the async feature, which is not supported", t)
+	return nil, trapf(TrapUnsupported, "%s is of an unknown kind", t)
 }
 
 // wrongType is the trap for a dynamic value that does not fit t.

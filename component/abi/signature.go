@@ -90,7 +90,9 @@ func CheckFunc[P, R any](f *Func, params Codec[P], result Codec[R]) error {
 		rt := f.inst.ResourceType(b)
 		return rt != nil && rt.Type == a
 	}
-	if have := FuncType(params, result); !types.FuncEqualFunc(have, f.sig.typ, same) {
+	have := FuncType(params, result)
+	have.Async = f.sig.typ.Async
+	if !types.FuncEqualFunc(have, f.sig.typ, same) {
 		return trapf(TrapInvalidValue, "%s is %s; it is called as %s", f.name, f.sig.typ, have)
 	}
 	return nil

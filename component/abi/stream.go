@@ -309,10 +309,25 @@ func (i *Instance) getEnd(index uint32, kind endKind, elem types.ValType) (*Copy
 	if e.kind != kind {
 		return nil, trapf(TrapHandleType, "handle index %d is %s, expected %s", index, e.kind, kind)
 	}
-	if !sameType(e.shared.elem, elem) {
+	if !i.sameElem(e.shared.elem, elem) {
 		return nil, trapf(TrapHandleType, "handle index %d is of a %s, used as one of %v", index, e.shared, elem)
 	}
 	return e, nil
+}
+
+// sameElem reports whether two types of elements are the same in the instance,
+// which may know a host's resource type by another name.
+func (i *Instance) sameElem(a, b types.ValType) bool {
+	if a == b {
+		return true
+	}
+	known := func(r *types.Resource) *types.Resource {
+		if rt := i.ResourceType(r); rt != nil {
+			return rt.Type
+		}
+		return r
+	}
+	return types.EqualFunc(a, b, func(x, y *types.Resource) bool { return x == y || known(x) == known(y) })
 }
 
 // liftEnd takes the readable end at index out of the table.

@@ -140,7 +140,7 @@ func (p *transferCompiler) makeParts(src, dst, s, d types.ValType, depth int) (t
 			return moveFlags{layout.FlagsSize(len(s.Labels)), 1<<uint(len(s.Labels)) - 1}, nil
 		}
 	default:
-		return nil, trapf(TrapUnsupported, "%s needs the async feature, which is not supported", src)
+		return nil, trapf(TrapUnsupported, "%s is of an unknown kind", src)
 	}
 	return nil, mismatch(src, dst)
 }
@@ -178,7 +178,7 @@ func movePrimitive(t types.Primitive) (transfer, error) {
 	case types.ErrorContext:
 		return moveErrorContext{}, nil
 	}
-	return nil, trapf(TrapUnsupported, "%s needs the async feature, which is not supported", t)
+	return nil, trapf(TrapUnsupported, "%s is of an unknown kind", t)
 }
 
 // plain is implemented by transfers of types that are any bytes, so that a

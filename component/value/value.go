@@ -16,6 +16,8 @@ import "github.com/wasinn/wasinn/component/types"
 //	option result          *Option, *Result
 //	flags                  Flags
 //	own borrow             Handle
+//	stream future          *abi.StreamReader[Value], *abi.FutureReader[Value]
+//	error-context          *abi.ErrorContext
 //
 // Lifting makes these types and no others. Lowering takes the same, and List
 // for list<u8> too.
