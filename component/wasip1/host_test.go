@@ -172,7 +172,7 @@ func TestCallsPastTheInstanceAreRefused(t *testing.T) {
 	if _, err := f.Call(t.Context()); !errors.Is(err, errNoGuest) {
 		t.Errorf("%v", err)
 	}
-	if _, err := f.Call(context.WithValue(inst.context(t.Context()), struct{}{}, 1)); err != nil {
+	if _, err := f.Call(context.WithoutCancel(inst.context(t.Context()))); err != nil {
 		t.Errorf("in a context around the guest's: %v", err)
 	}
 }
