@@ -92,6 +92,7 @@ func newRowWeights(n *op.Node) (*rowWeights, int, error) {
 type packedBits struct {
 	bits  int
 	pairs [][8]float32 // the numbers in a byte, for bits less than 8
+	both  *[256]uint64 // the two float32 in a byte, for 4 bits
 }
 
 func newPackedBits(bits int) *packedBits {
@@ -102,6 +103,12 @@ func newPackedBits(bits int) *packedBits {
 			for i := range 8 / bits {
 				p.pairs[b][i] = float32(b >> (i * bits) & (1<<bits - 1))
 			}
+		}
+	}
+	if bits == 4 {
+		p.both = new([256]uint64)
+		for b, v := range p.pairs {
+			p.both[b] = uint64(math.Float32bits(v[1]))<<32 | uint64(math.Float32bits(v[0]))
 		}
 	}
 	return p
@@ -122,13 +129,14 @@ func (p *packedBits) all(dst []float32, src []byte) {
 	case 8:
 		vec.DequantizeUint8(dst, src[:len(dst)], 1, 0)
 	case 4:
-		i := 0
-		for ; i+1 < len(dst); i += 2 {
-			v := &p.pairs[src[i/2]]
-			dst[i], dst[i+1] = v[0], v[1]
+		src := src[:len(dst)/2]
+		for i, b := range src {
+			v := p.both[b]
+			two := dst[2*i : 2*i+2 : 2*i+2]
+			two[0], two[1] = math.Float32frombits(uint32(v)), math.Float32frombits(uint32(v>>32))
 		}
-		if i < len(dst) {
-			dst[i] = p.pairs[src[i/2]][0]
+		if len(dst)%2 == 1 {
+			dst[len(dst)-1] = p.one(src[:cap(src)], len(dst)-1)
 		}
 	default:
 		per := 8 / p.bits
