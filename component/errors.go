@@ -23,8 +23,11 @@ type (
 	// matching definition, a feature that is not there, a limit, or a core module
 	// that is not valid; its Kind says which.
 	LinkError = link.Error
-	// Trap is a guest that broke a rule, ran out of a limit, or was stopped.
+	// Trap is a guest that broke a rule, ran out of a limit, or was stopped. Its Frames
+	// say where.
 	Trap = abi.Trap
+	// Frame is a function that was active when a guest trapped.
+	Frame = abi.Frame
 )
 
 // The kinds of a [LinkError].
@@ -48,6 +51,9 @@ type ExitError struct {
 
 // Error implements error.
 func (e *ExitError) Error() string { return fmt.Sprintf("guest exited with code %d", e.Code) }
+
+// EndsGuest implements abi.Ending.
+func (*ExitError) EndsGuest() {}
 
 // clean takes an exit out of what calls on the way have wrapped around it.
 // A call after the exit is an error about that, not another exit.

@@ -3,6 +3,7 @@ package component
 import (
 	"fmt"
 
+	"github.com/wasinn/wasinn/component/abi"
 	"github.com/wasinn/wasinn/component/internal/corebin"
 	"github.com/wasinn/wasinn/component/types"
 )
@@ -74,13 +75,46 @@ func (m *Module) CheckLimits(memory uint64, table uint32) error {
 // so that a guest which loops or recurses for ever can be stopped: module and
 // name are how the result imports it, a function without parameters that
 // returns as an i32 how many loop iterations and calls may pass before the
-// next tick. No table grows beyond maxTable elements; 0 is no limit. Function
-// names are kept, other custom sections are not.
+// next tick. No table grows beyond maxTable elements; 0 is no limit. Custom sections
+// are not kept; [Module.Trace] knows what functions are called.
 func (m *Module) WithTicks(module, name string, maxTable uint32) ([]byte, error) {
 	return corebin.Rewrite(m.wasm, corebin.RewriteOptions{
 		Tick:     &corebin.ImportName{Module: module, Name: name},
 		MaxTable: maxTable,
+		Trace:    traceName,
 	})
+}
+
+// traceName is what wazero's stack traces call the module.
+const traceName = "m"
+
+// Trace splits the text of an error of wazero, about the module that WithTicks
+// made, into what happened and the functions that were active, which are looked up
+// when they are asked for; frames is nil when there are none. tick is the name of
+// the ticks' function, behind its module's and a dot, which is none of them.
+func (m *Module) Trace(text, tick string) (what string, frames func() []abi.Frame) {
+	what, raw := corebin.CutTrace(text, tick)
+	if len(raw) == 0 {
+		return what, nil
+	}
+	return what, func() []abi.Frame {
+		var mine []corebin.RawFrame
+		for _, f := range raw {
+			if f.Module != "" {
+				mine = append(mine, f)
+			}
+		}
+		found := corebin.Locate(m.wasm, true, mine)
+		out := make([]abi.Frame, len(raw))
+		for i, f := range raw {
+			out[i] = abi.Frame{Module: -1, Host: f.Host}
+			if f.Module != "" {
+				out[i] = abi.Frame{Module: -1, Func: found[0].Func, Name: found[0].Name, Offset: found[0].Offset, Source: found[0].Source}
+				found = found[1:]
+			}
+		}
+		return out
+	}
 }
 
 // describe writes the type of an import or export, such as "func (i32) -> i32".

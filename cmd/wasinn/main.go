@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/wasinn/wasinn/component"
 )
 
 func main() {
@@ -87,8 +89,21 @@ func (a *app) run(ctx context.Context, args []string) int {
 	}
 	if e, ok := errors.AsType[*exitError](err); err != nil && (!ok || e.err != nil) {
 		fmt.Fprintln(a.stderr, "wasinn:", err)
+		printFrames(a.stderr, err)
 	}
 	return codeOf(err)
+}
+
+// printFrames prints the functions that were active when a guest trapped, innermost first.
+// What is the guest's word in them is escaped.
+func printFrames(w io.Writer, err error) {
+	trap, ok := errors.AsType[*component.Trap](err)
+	if !ok {
+		return
+	}
+	for i, f := range trap.Frames() {
+		fmt.Fprintf(w, "%4d: %s\n", i, f)
+	}
 }
 
 // noArgs is for commands that only have subcommands.

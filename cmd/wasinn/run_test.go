@@ -33,6 +33,8 @@ func TestExitCodes(t *testing.T) {
 		{"a module that recurses", []string{"-i", "recurse", guest("program")}, exitTrap, "stack overflow"},
 		{"a module that loops", []string{"--timeout", "50ms", "-i", "spin", guest("program")}, exitLimit, "longer than --timeout 50ms"},
 		{"a component that traps", []string{"-i", "abort", guest("values")}, exitTrap, "unreachable"},
+		{"a component that the host refuses", []string{"-i", "wait", guest("poll")}, exitTrap,
+			"poll of no pollable would wait for ever\n   0: import wasi:io/poll@0.2.0#poll\n   1: module[1]!func[1] \"wait\" at 0x3c\n"},
 		{"a component that recurses", []string{"-i", "recurse", guest("values")}, exitTrap, "stack"},
 		{"a component that loops", []string{"--timeout", "50ms", "-i", "spin", guest("values")}, exitLimit, "longer than --timeout 50ms"},
 	} {

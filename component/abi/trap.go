@@ -35,6 +35,7 @@ const (
 	TrapCore                              // core code trapped in another way: Msg says which
 	TrapState                             // a built-in of async was called where it may not be
 	TrapDeadlock                          // nothing can make progress any more
+	TrapHost                              // a function of the host returned an error, Err
 )
 
 var trapNames = [...]string{
@@ -47,6 +48,7 @@ var trapNames = [...]string{
 	TrapStaleHandle: "stale handle", TrapUnsupported: "unsupported",
 	TrapUnreachable: "unreachable", TrapStackOverflow: "stack overflow", TrapInterrupted: "interrupted", TrapCore: "core trap",
 	TrapState: "invalid state", TrapDeadlock: "deadlock",
+	TrapHost: "error of the host",
 }
 
 // String returns a short name.
@@ -67,18 +69,46 @@ type Trap struct {
 	Msg string
 	// Err is the cause, where there is one.
 	Err error
+
+	where *backtrace // nil when nobody knows
 }
 
-// Error returns path, message and cause.
+// Error returns path, message, the guest's function, and cause.
 func (t *Trap) Error() string {
 	s := t.Msg
-	if t.Path != "" {
-		s = t.Path + ": " + s
+	if t.located() {
+		s += t.innermost()
 	}
-	if t.Err != nil {
+	switch {
+	case t.Path != "" && s != "":
+		s = t.Path + ": " + s
+	case t.Path != "":
+		s = t.Path
+	}
+	switch {
+	case t.Err != nil && s != "":
 		s += ": " + t.Err.Error()
+	case t.Err != nil:
+		s = t.Err.Error()
 	}
 	return s
+}
+
+// located reports whether the trap is one of core code, which is understood by where it was.
+func (t *Trap) located() bool {
+	switch t.Kind {
+	case TrapUnreachable, TrapCore, TrapStackOverflow, TrapInterrupted:
+		return true
+	}
+	return false
+}
+
+// Ending is an error by which a function of the host ends a guest that did nothing
+// wrong, such as its exit. It is no trap.
+type Ending interface {
+	error
+	// EndsGuest does nothing; it tells an Ending from other errors.
+	EndsGuest()
 }
 
 // Unwrap returns the cause.

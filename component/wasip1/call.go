@@ -14,7 +14,6 @@ import (
 
 	"github.com/wasinn/wasinn/component"
 	"github.com/wasinn/wasinn/component/abi"
-	"github.com/wasinn/wasinn/component/internal/corebin"
 )
 
 // NoExportError is a function that the module does not export.
@@ -159,7 +158,7 @@ func (i *Instance) call(ctx context.Context, name string, args ...uint64) (resul
 		return nil, interrupted(ctx)
 	}
 	if results, err = f.Call(i.context(ctx), args...); err != nil {
-		return nil, translate(err)
+		return nil, i.module.translate(err)
 	}
 	return results, nil
 }
@@ -168,22 +167,24 @@ func interrupted(ctx context.Context) error {
 	return &abi.Trap{Kind: abi.TrapInterrupted, Msg: "interrupted", Err: context.Cause(ctx)}
 }
 
-// stackTrace stands in wazero's texts before the guest's active functions.
-const stackTrace = "\nwasm stack trace:\n\t"
-
 // translate turns what a call into wazero returned into a *component.ExitError
 // or an *abi.Trap.
-func translate(err error) error {
+func (m *Module) translate(err error) error {
 	if exit, ok := errors.AsType[*sys.ExitError](err); ok {
 		return &component.ExitError{Code: exit.ExitCode()}
 	}
-	text, trace, _ := strings.Cut(err.Error(), stackTrace)
-	where := ""
-	if frame, _, _ := strings.Cut(trace, "\n"); frame != "" {
-		where = " in " + corebin.FrameName(frame, true)
+	text, frames := m.info.Trace(err.Error(), tickModule+"."+tickName)
+	t := m.trap(err, text)
+	if frames != nil {
+		t.AddTrace(frames)
 	}
+	return t
+}
+
+// trap is the trap that an error of wazero stands for; text is what it says.
+func (m *Module) trap(err error, text string) *abi.Trap {
 	if t, ok := errors.AsType[*abi.Trap](err); ok {
-		return &abi.Trap{Kind: t.Kind, Path: t.Path, Msg: t.Msg + where, Err: t.Err}
+		return t
 	}
 	root := err
 	for u := errors.Unwrap(root); u != nil; u = errors.Unwrap(root) {
@@ -197,5 +198,5 @@ func translate(err error) error {
 	case "stack overflow":
 		kind = abi.TrapStackOverflow
 	}
-	return &abi.Trap{Kind: kind, Msg: strings.TrimPrefix(text, "wasm error: ") + where}
+	return &abi.Trap{Kind: kind, Msg: strings.TrimPrefix(text, "wasm error: ")}
 }

@@ -238,7 +238,7 @@ func (rt *Runtime) Instantiate(ctx context.Context, m *Module, cfg Config) (inst
 	allocating := experimental.WithMemoryAllocator(inst.context(ctx), experimental.MemoryAllocatorFunc(rt.allocate))
 	mc := wazero.NewModuleConfig().WithName("").WithStartFunctions()
 	if inst.mod, err = rt.rt.InstantiateModule(allocating, m.compiled, mc); err != nil {
-		return nil, errors.Join(translate(err), inst.Close(ctx))
+		return nil, errors.Join(m.translate(err), inst.Close(ctx))
 	}
 	if inst.mod.ExportedFunction("_initialize") != nil {
 		if _, err := inst.call(ctx, "_initialize"); err != nil {

@@ -59,7 +59,7 @@ func Rules() []Rule {
 		{"component/internal/hostfs", in(sys)},
 		{"component/internal/pump", nil},
 		{"component/internal/corewasm", in("component/internal/corebin", "internal/invariants", wazero, sys)},
-		{"component/internal/instantiate", in("component/internal/decode", "component/internal/link", "component/internal/corewasm", "component/abi", "component/abi/layout", "component/types")},
+		{"component/internal/instantiate", in("component/internal/corebin", "component/internal/decode", "component/internal/link", "component/internal/corewasm", "component/abi", "component/abi/layout", "component/types")},
 		{"component", in("component/internal/...", "component/abi", "component/types", "component/value")},
 
 		// Interface texts and bindings.
@@ -70,7 +70,7 @@ func Rules() []Rule {
 		{"gen/...", in("component", "component/abi", "component/types", "component/resource", "gen/...")},
 
 		// The hosts.
-		{"component/wasip1", in("component", "component/abi", "component/internal/corebin", "component/types", "component/wasip1/internal/preview1", wazero, sys)},
+		{"component/wasip1", in("component", "component/abi", "component/types", "component/wasip1/internal/preview1", wazero, sys)},
 		{"component/wasip1/internal/preview1", in("component/internal/hostfs", "component/internal/pump")},
 		{"component/wasip2", in("component", "component/abi", "component/resource", "component/internal/hostfs", "component/internal/pump", "component/wasip2/internal/...", "gen/...", headers, sys)},
 		{"component/wasip2/internal/...", in("component/wasip2/internal/...", sys)},

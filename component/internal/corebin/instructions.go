@@ -114,6 +114,9 @@ func (w *instructionWriter) run(c *cursor, out []byte) []byte {
 	w.loops = append(w.loops[:0], 0)
 	for len(w.loops) > 0 && c.err == nil {
 		start := c.pos
+		if w.noted != nil {
+			w.noted.marks = append(w.noted.marks, mark{len(out), start})
+		}
 		op := c.byte()
 		switch op {
 		case opBlock, opLoop, opIf:

@@ -23,6 +23,10 @@ type RewriteOptions struct {
 	// MaxTable, when not 0, is the most elements that a table which the module
 	// defines may grow to. A minimum above it is left as it is.
 	MaxTable uint32
+	// Trace, when not empty, is what wazero's stack traces call the module, without a
+	// dot. Functions have no names then, but their indices, since names are the
+	// guest's and may be anything, and instructions have offsets: see [CutTrace].
+	Trace string
 }
 
 // InitialFuel is what a module starts with before its first tick. It is small,
@@ -30,8 +34,8 @@ type RewriteOptions struct {
 const InitialFuel = 1000
 
 // Rewrite returns a copy of a core module with its imports renamed and, when
-// asked, ticks injected. Function names are kept; other custom sections go,
-// since the offsets in them would be wrong.
+// asked, ticks injected. Function names are kept but where Trace is set; other custom
+// sections go, since the offsets in them would be wrong.
 //
 // The module has to be well-formed as far as Rewrite reads it; what it copies
 // unread stays as valid or invalid as it was. Errors are *Error and carry the
@@ -84,6 +88,10 @@ type rewriter struct {
 	mutable                        []bool // of the globals that are read so far
 
 	blocks []uint32 // room for instructionWriter.loops
+
+	noted  *moved            // of the function that is being written, if it is sought
+	dwarf  *dwarfData        // nil until it is asked for
+	sought map[uint32]*moved // functions of which is noted what goes where: see Locate
 }
 
 // span is a range of bytes in the module.
@@ -170,6 +178,9 @@ func (rw *rewriter) write(module []byte) ([]byte, error) {
 	}
 	if names := rw.functionNames(module); names != nil {
 		out = appendSection(out, sectionCustom, names)
+	}
+	if rw.opts.Trace != "" {
+		out = appendDWARF(out, uint32(len(done[sectionCode])))
 	}
 	return out, nil
 }
@@ -463,11 +474,15 @@ func (rw *rewriter) code(c *cursor, out []byte) ([]byte, error) {
 			return nil, c.err
 		}
 		f := &cursor{data: c.data[:c.pos], pos: start}
+		rw.noted = rw.sought[rw.importedFuncs+i]
 		var err error
 		if head, body, err = rw.body(f, i, head[:0], body[:0]); err != nil {
 			return nil, fmt.Errorf("function %d: %w", rw.importedFuncs+i, err)
 		}
 		out = appendU32(out, uint32(len(head)+len(body)))
+		if rw.noted != nil {
+			rw.noted.base = len(out) + len(head)
+		}
 		out = append(append(out, head...), body...)
 	}
 	return out, c.err
@@ -488,6 +503,9 @@ func (rw *rewriter) body(f *cursor, index uint32, head, code []byte) (newHead, n
 	}
 	declared := f.data[first:f.pos]
 	if rw.opts.Tick == nil {
+		if rw.noted != nil {
+			rw.noted.copied = f.pos
+		}
 		head = append(appendU32(head, groups), declared...)
 		return head, append(code, f.data[f.pos:]...), nil
 	}
@@ -565,6 +583,9 @@ func (rw *rewriter) burn(units ...byte) []byte {
 // functionNames returns a name section that holds the module's and the
 // functions' names, or nil when there are none that can be read.
 func (rw *rewriter) functionNames(module []byte) []byte {
+	if t := rw.opts.Trace; t != "" {
+		return appendSection(appendName(nil, "name"), 0, appendName(nil, t))
+	}
 	if rw.names == nil {
 		return nil
 	}

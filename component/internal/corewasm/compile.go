@@ -42,11 +42,13 @@ const tickGroup = "tick"
 // Compile compiles a module, of which info is the parsed form, with imports
 // in place of its own import names.
 //
+// name is what frames of traps call it; it has no dot.
+//
 // maxTable is the most elements that each of its tables may grow to; 0 means no limit.
 //
 // It refuses a module whose memory is larger than the limit from the start, and
 // one that wazero refuses.
-func (e *Engine) Compile(ctx context.Context, wasm []byte, info *corebin.Module, imports []ImportName, maxTable uint32) (m *Module, err error) {
+func (e *Engine) Compile(ctx context.Context, wasm []byte, info *corebin.Module, name string, imports []ImportName, maxTable uint32) (m *Module, err error) {
 	defer recovered("compile", &err)
 	memory, err := e.ownMemory(info)
 	if err != nil {
@@ -55,7 +57,7 @@ func (e *Engine) Compile(ctx context.Context, wasm []byte, info *corebin.Module,
 	if len(imports) != len(info.Imports) {
 		return nil, fmt.Errorf("the module has %d imports, %d are given", len(info.Imports), len(imports))
 	}
-	opts := corebin.RewriteOptions{MaxTable: maxTable, Rename: func(i int, _ corebin.ImportName) corebin.ImportName {
+	opts := corebin.RewriteOptions{MaxTable: maxTable, Trace: name, Rename: func(i int, _ corebin.ImportName) corebin.ImportName {
 		return corebin.ImportName{Module: groupName(imports[i].Group), Name: imports[i].Name}
 	}}
 	if e.tick != nil {

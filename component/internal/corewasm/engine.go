@@ -105,6 +105,10 @@ func (e *Engine) start(ctx context.Context, rc wazero.RuntimeConfig) (err error)
 	return nil
 }
 
+// Interrupts reports whether guests stop when their context ends, which takes ticks
+// in their code.
+func (e *Engine) Interrupts() bool { return e.tick != nil }
+
 // Close frees compiled code, and the memories that no space uses. Spaces are
 // to be closed before.
 func (e *Engine) Close(ctx context.Context) error {

@@ -57,7 +57,7 @@ func (s *Space) allocate(uint64, uint64) experimental.LinearMemory {
 
 // Instantiate makes an instance of m and runs its start function. args are
 // what the groups of its imports stand for. c is the context that host
-// functions see; a trap of the start function is a *[Trap].
+// functions see. The error is for [Translate].
 func (s *Space) Instantiate(c *Context, m *Module, args []Exporter) (i *Instance, err error) {
 	// wazero panics when its allocator refuses a minimum.
 	if limit := s.engine.cfg.MemoryLimit; s.used+m.memory > limit {
@@ -74,7 +74,7 @@ func (s *Space) Instantiate(c *Context, m *Module, args []Exporter) (i *Instance
 	before := len(s.memories)
 	mod, err := s.engine.rt.InstantiateModule(&wiring{c, s.wiring}, m.compiled, anonymous)
 	if err != nil {
-		return nil, Translate(err)
+		return nil, err
 	}
 	i = &Instance{space: s, mod: mod, tables: m.tables}
 	if len(s.memories) > before {
@@ -180,9 +180,9 @@ func (i *Instance) TableFunc(name string, index uint32) (h Handle, err error) {
 	}
 	defer func() {
 		if r := recover(); r != nil {
-			err = Translate(fmt.Errorf("%v", r))
+			err, _ = Translate(fmt.Errorf("%v", r))
 			if known, ok := r.(error); ok {
-				err = Translate(known)
+				err, _ = Translate(known)
 			}
 		}
 	}()

@@ -52,9 +52,6 @@ func (k Kind) String() string { return messages[k] }
 // Trap is a trap of core code.
 type Trap struct {
 	Kind Kind
-	// Frames are the guest's functions that were active, innermost first, as
-	// wazero writes them; 30 at most.
-	Frames []string
 	// Err is the cause, when there is more to know than the kind.
 	Err error
 }
@@ -64,9 +61,6 @@ func (t *Trap) Error() string {
 	msg := t.Kind.String()
 	if t.Err != nil {
 		msg += ": " + t.Err.Error()
-	}
-	if len(t.Frames) > 0 {
-		msg += " in " + t.Frames[0]
 	}
 	return msg
 }
@@ -117,24 +111,31 @@ var kinds = map[string]Kind{
 	"stack overflow":                StackOverflow,
 }
 
-const stackTrace = "\nwasm stack trace:\n\t"
-
 // Translate turns what a call into wazero returned into the host function's
-// own error, or a *[Trap].
-func Translate(err error) error {
+// own error, or a *[Trap]. frames are the functions that were active, innermost first,
+// 30 at most; modules are called as [Engine.Compile] was told.
+func Translate(err error) (_ error, frames []corebin.RawFrame) {
+	switch err.(type) {
+	case *Trap, *LimitError: // of this package
+		return err, nil
+	}
 	var r *raised
 	if errors.As(err, &r) {
-		return withFrames(r.err, err)
+		if r != err {
+			_, frames = corebin.CutTrace(err.Error(), tickName)
+		}
+		return r.err, frames
 	}
 	var exit *sys.ExitError
 	if errors.As(err, &exit) {
-		return &Trap{Kind: Closed}
+		return &Trap{Kind: Closed}, nil
 	}
 	root := err
 	for u := errors.Unwrap(root); u != nil; u = errors.Unwrap(root) {
 		root = u
 	}
-	t := &Trap{Frames: frames(err)}
+	text, frames := corebin.CutTrace(err.Error(), tickName)
+	t := &Trap{}
 	kind, ok := kinds[root.Error()]
 	switch {
 	case ok:
@@ -142,33 +143,7 @@ func Translate(err error) error {
 	case strings.HasSuffix(root.Error(), ": out of bounds memory access"): // a data segment
 		t.Kind = MemoryOutOfBounds
 	default:
-		text, _, _ := strings.Cut(err.Error(), stackTrace)
 		t.Err = errors.New(text)
 	}
-	return t
-}
-
-// withFrames notes where the guest was in a trap that has no frames yet.
-func withFrames(err, wazeroErr error) error {
-	if t, ok := err.(*Trap); ok && t.Frames == nil {
-		t.Frames = frames(wazeroErr)
-	}
-	return err
-}
-
-// frames reads the guest's active functions from wazero's message.
-// Without ticks, which is rare, the indices of nameless ones are one too low.
-func frames(err error) []string {
-	_, trace, ok := strings.Cut(err.Error(), stackTrace)
-	if !ok {
-		return nil
-	}
-	trace, _, _ = strings.Cut(trace, "\n\n")
-	var out []string
-	for line := range strings.SplitSeq(trace, "\n") {
-		if line = strings.TrimSpace(line); line != "" {
-			out = append(out, corebin.FrameName(line, true))
-		}
-	}
-	return out
+	return t, frames
 }

@@ -142,7 +142,7 @@ func threadNew(c *builtinCall, stack []uint64) error {
 	s := c.running
 	h, err := s.cores[c.Table.Instance].TableFunc(c.Table.Name, uint32(stack[0]))
 	if err != nil {
-		return trap(err)
+		return known(err)
 	}
 	start := abi.NewCoreFunc(&s.core, func() (abi.Handle, error) { return h, nil })
 	return put(stack)(c.inst.ThreadNew(start, uint32(stack[1])))

@@ -48,8 +48,8 @@ func (p *Program) Instantiate(ctx context.Context, bound *link.Bound, store *abi
 	s.core = abi.Core{
 		Ctx: &s.cc, Embedder: &s.cc.Context,
 		Left:   s.space.Calls(),
-		Refuse: func() error { return trap(s.space.Refuse()) },
-		Trap:   func(err error) error { return trap(corewasm.Translate(err)) },
+		Refuse: func() error { return known(s.space.Refuse()) },
+		Trap:   p.trap,
 	}
 	for i, in := range plan.Instances {
 		var parent *abi.Instance
@@ -96,7 +96,7 @@ func (s *Instance) instantiateModule(st *link.Step) error {
 	core, err := s.space.Instantiate(&s.cc, s.program.modules[st.Index], args)
 	s.abi[st.In].LeaveStart()
 	if err != nil {
-		return fmt.Errorf("instantiate core module %d: %w", st.Index, trap(err))
+		return fmt.Errorf("instantiate core module %d: %w", st.Index, s.program.trap(err))
 	}
 	s.cores = append(s.cores, core)
 	return nil

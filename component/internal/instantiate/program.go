@@ -90,7 +90,7 @@ func (p *Program) compile(ctx context.Context, maxTable uint32, progress func(do
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
-		compiled, err := p.engine.Compile(ctx, m.Bytes, m.Info, importNames(m), maxTable)
+		compiled, err := p.engine.Compile(ctx, m.Bytes, m.Info, moduleName(i), importNames(m), maxTable)
 		if err != nil {
 			kind := link.InvalidModule
 			if _, ok := errors.AsType[*corewasm.LimitError](err); ok {
@@ -146,7 +146,7 @@ func (p *Program) compileHosts(ctx context.Context) error {
 		funcs := make([]corewasm.HostFunc, len(in.Canons))
 		for k, n := range in.Canons {
 			c := &p.plan.Canons[n]
-			funcs[k] = corewasm.HostFunc{Export: strconv.Itoa(k), Name: c.Name, Params: valTypes(c.Params), Results: valTypes(c.Results), Fn: p.canons[n]}
+			funcs[k] = corewasm.HostFunc{Export: strconv.Itoa(k), Name: p.canonName(c), Params: valTypes(c.Params), Results: valTypes(c.Results), Fn: p.canons[n]}
 		}
 		host, err := p.engine.CompileHost(ctx, funcs)
 		if err != nil {
@@ -155,6 +155,19 @@ func (p *Program) compileHosts(ctx context.Context) error {
 		p.hosts[i] = host
 	}
 	return nil
+}
+
+// canonName is what frames of traps call a canonical function.
+func (p *Program) canonName(c *link.Canon) string {
+	switch {
+	case c.Name != "":
+		return c.Name
+	case c.Kind == link.CanonLowerLift && p.plan.Lifts[c.Index].Name != "":
+		return p.plan.Lifts[c.Index].Name
+	case c.Kind == link.CanonLowerLift:
+		return "function of a component"
+	}
+	return "canonical function"
 }
 
 func valTypes(ts []layout.CoreType) []corewasm.ValType {
@@ -179,8 +192,20 @@ func (l *lowered) Call(ctx context.Context, stack []uint64) {
 	err := s.bound.Funcs[l.Index](call)
 	s.store.ReleaseCall(call)
 	if err != nil {
-		corewasm.Raise(atCall(err, l.Canon))
+		corewasm.Raise(atCall(ofHost(err), l.Canon))
 	}
+}
+
+// ofHost makes a trap of an error that a function of the host returned, unless it ends
+// the guest in another way.
+func ofHost(err error) error {
+	if _, ok := errors.AsType[*abi.Trap](err); ok {
+		return err
+	}
+	if _, ok := errors.AsType[abi.Ending](err); ok {
+		return err
+	}
+	return &abi.Trap{Kind: abi.TrapHost, Err: err}
 }
 
 // CallWithStack implements abi.Handle.
