@@ -90,7 +90,7 @@ func Example_async() {
 }
 
 // asyncGuest instantiates the async guest with a function slow.
-func asyncGuest(t *testing.T, cfg component.Config, slow func(ctx context.Context, n uint32) (uint32, error)) *component.Instance {
+func asyncGuest(t testing.TB, cfg component.Config, slow func(ctx context.Context, n uint32) (uint32, error)) *component.Instance {
 	t.Helper()
 	ctx := context.Background()
 	wasm, err := os.ReadFile("testdata/async.wasm")
@@ -123,7 +123,7 @@ func asyncGuest(t *testing.T, cfg component.Config, slow func(ctx context.Contex
 
 var nParam = abi.Params(abi.FieldOf("n", abi.U32, func(p *uint32) *uint32 { return p }))
 
-func asyncFunc(t *testing.T, inst *component.Instance, name string) *component.Func {
+func asyncFunc(t testing.TB, inst *component.Instance, name string) *component.Func {
 	t.Helper()
 	f, err := inst.Func(name)
 	if err != nil {
@@ -265,4 +265,39 @@ func TestTasksAreLimited(t *testing.T) {
 	if trap, ok := errors.AsType[*component.Trap](err); !ok || trap.Kind != abi.TrapLimit {
 		t.Errorf("got %v", err)
 	}
+}
+
+// BenchmarkAsync measures calls of async functions by Go, with all that a host has to do.
+func BenchmarkAsync(b *testing.B) {
+	ctx := context.Background()
+	inst := asyncGuest(b, component.NewConfig(), func(_ context.Context, n uint32) (uint32, error) { return n, nil })
+	b.Run("export that calls an async host function", func(b *testing.B) {
+		f, err := component.Bind(asyncFunc(b, inst, "double"), nParam, abi.U32)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := f.Call(ctx, 5); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("export that returns a stream, which is dropped", func(b *testing.B) {
+		f, err := component.Bind(asyncFunc(b, inst, "count"), nParam, abi.StreamOf(abi.U8))
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportAllocs()
+		for b.Loop() {
+			s, err := f.Call(ctx, 1)
+			if err != nil {
+				b.Fatal(err)
+			}
+			s.Close()
+			if err := inst.Drain(ctx); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }

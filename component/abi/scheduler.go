@@ -206,8 +206,8 @@ func (s *scheduler) drive(ctx context.Context, done func() bool) error {
 	outer := s.driveWith(ctx)
 	defer func() { s.loop.Context = outer }()
 	for !done() {
-		if err := ctx.Err(); err != nil {
-			return &Trap{Kind: TrapInterrupted, Msg: "interrupted", Err: context.Cause(ctx)}
+		if err := interrupted(ctx); err != nil {
+			return err
 		}
 		if err := s.deliver(); err != nil {
 			return err
@@ -231,6 +231,14 @@ func (s *scheduler) drive(ctx context.Context, done func() bool) error {
 		}
 	}
 	return nil
+}
+
+// interrupted returns the trap of a context that has ended, or nil.
+func interrupted(ctx context.Context) error {
+	if ctx.Err() == nil {
+		return nil
+	}
+	return &Trap{Kind: TrapInterrupted, Msg: "interrupted", Err: context.Cause(ctx)}
 }
 
 // drain is drive until nothing can make progress.

@@ -219,6 +219,9 @@ func (th *Thread) blockNested(ctx context.Context, other *Thread) error {
 		}
 	}
 	for !th.woken {
+		if err := interrupted(ctx); err != nil {
+			return err
+		}
 		next := s.waiting.first
 		for next != nil && !(next.task.inst == th.task.inst && (next == th || !next.excluded()) && next.ready()) {
 			next = next.next

@@ -31,7 +31,7 @@ func builtin(c *link.Canon) canonFunc {
 	run := builtins[c.Builtin.Op]
 	return func(cc *corewasm.Context, stack []uint64) error {
 		s := cc.State.(*Instance)
-		return run(&builtinCall{s, c, c.Builtin, s.abi[c.Instance], cc.Context}, stack)
+		return run(builtinCall{s, c, c.Builtin, s.abi[c.Instance], cc.Context}, stack)
 	}
 }
 
@@ -44,73 +44,73 @@ type builtinCall struct {
 	ctx  context.Context
 }
 
-func (c *builtinCall) options() *abi.CanonicalOptions { return &c.running.options[c.canon.Options] }
+func (c builtinCall) options() *abi.CanonicalOptions { return &c.running.options[c.canon.Options] }
 
 // builtins are the built-ins that do not copy, by their code.
-var builtins = [...]func(c *builtinCall, stack []uint64) error{
-	decode.OpTaskReturn: func(c *builtinCall, stack []uint64) error {
+var builtins = [...]func(c builtinCall, stack []uint64) error{
+	decode.OpTaskReturn: func(c builtinCall, stack []uint64) error {
 		return c.inst.TaskReturn(c.Elem, c.options(), stack)
 	},
-	decode.OpTaskCancel: func(c *builtinCall, _ []uint64) error { return c.inst.TaskCancel() },
-	decode.OpContextGet: func(c *builtinCall, stack []uint64) error {
+	decode.OpTaskCancel: func(c builtinCall, _ []uint64) error { return c.inst.TaskCancel() },
+	decode.OpContextGet: func(c builtinCall, stack []uint64) error {
 		stack[0] = uint64(c.inst.ContextGet(c.Slot))
 		return nil
 	},
-	decode.OpContextSet: func(c *builtinCall, stack []uint64) error {
+	decode.OpContextSet: func(c builtinCall, stack []uint64) error {
 		c.inst.ContextSet(c.Slot, uint32(stack[0]))
 		return nil
 	},
-	decode.OpBackpressureInc: func(c *builtinCall, _ []uint64) error { return c.inst.BackpressureInc() },
-	decode.OpBackpressureDec: func(c *builtinCall, _ []uint64) error { return c.inst.BackpressureDec() },
-	decode.OpSubtaskCancel: func(c *builtinCall, stack []uint64) error {
+	decode.OpBackpressureInc: func(c builtinCall, _ []uint64) error { return c.inst.BackpressureInc() },
+	decode.OpBackpressureDec: func(c builtinCall, _ []uint64) error { return c.inst.BackpressureDec() },
+	decode.OpSubtaskCancel: func(c builtinCall, stack []uint64) error {
 		return put(stack)(c.inst.SubtaskCancel(c.ctx, uint32(stack[0]), c.Async))
 	},
-	decode.OpSubtaskDrop: func(c *builtinCall, stack []uint64) error { return c.inst.SubtaskDrop(uint32(stack[0])) },
-	decode.OpWaitableSetNew: func(c *builtinCall, stack []uint64) error {
+	decode.OpSubtaskDrop: func(c builtinCall, stack []uint64) error { return c.inst.SubtaskDrop(uint32(stack[0])) },
+	decode.OpWaitableSetNew: func(c builtinCall, stack []uint64) error {
 		return put(stack)(c.inst.WaitableSetNew())
 	},
-	decode.OpWaitableSetWait: func(c *builtinCall, stack []uint64) error {
+	decode.OpWaitableSetWait: func(c builtinCall, stack []uint64) error {
 		return put(stack)(c.inst.WaitableSetWait(c.ctx, c.options().Memory, uint32(stack[0]), uint32(stack[1]), c.Cancellable))
 	},
-	decode.OpWaitableSetPoll: func(c *builtinCall, stack []uint64) error {
+	decode.OpWaitableSetPoll: func(c builtinCall, stack []uint64) error {
 		return put(stack)(c.inst.WaitableSetPoll(c.options().Memory, uint32(stack[0]), uint32(stack[1]), c.Cancellable))
 	},
-	decode.OpWaitableSetDrop: func(c *builtinCall, stack []uint64) error {
+	decode.OpWaitableSetDrop: func(c builtinCall, stack []uint64) error {
 		return c.inst.WaitableSetDrop(uint32(stack[0]))
 	},
-	decode.OpWaitableJoin: func(c *builtinCall, stack []uint64) error {
+	decode.OpWaitableJoin: func(c builtinCall, stack []uint64) error {
 		return c.inst.WaitableJoin(uint32(stack[0]), uint32(stack[1]))
 	},
-	decode.OpErrorContextNew: func(c *builtinCall, stack []uint64) error {
+	decode.OpErrorContextNew: func(c builtinCall, stack []uint64) error {
 		return put(stack)(c.inst.ErrorContextNew(c.ctx, c.options(), uint32(stack[0]), uint32(stack[1])))
 	},
-	decode.OpErrorContextDebugMessage: func(c *builtinCall, stack []uint64) error {
+	decode.OpErrorContextDebugMessage: func(c builtinCall, stack []uint64) error {
 		return c.inst.ErrorContextDebugMessage(c.ctx, c.options(), uint32(stack[0]), uint32(stack[1]))
 	},
-	decode.OpErrorContextDrop: func(c *builtinCall, stack []uint64) error {
+	decode.OpErrorContextDrop: func(c builtinCall, stack []uint64) error {
 		return c.inst.ErrorContextDrop(uint32(stack[0]))
 	},
-	decode.OpThreadIndex:       func(c *builtinCall, stack []uint64) error { return put(stack)(c.inst.ThreadIndex()) },
+	decode.OpThreadIndex:       func(c builtinCall, stack []uint64) error { return put(stack)(c.inst.ThreadIndex()) },
 	decode.OpThreadNewIndirect: threadNew,
-	decode.OpThreadResumeLater: func(c *builtinCall, stack []uint64) error {
+	decode.OpThreadResumeLater: func(c builtinCall, stack []uint64) error {
 		return c.inst.ThreadResumeLater(uint32(stack[0]))
 	},
-	decode.OpThreadSuspend: func(c *builtinCall, stack []uint64) error {
+	decode.OpThreadSuspend: func(c builtinCall, stack []uint64) error {
 		return putBool(stack)(c.inst.ThreadSuspend(c.ctx, c.Cancellable))
 	},
-	decode.OpThreadYield: func(c *builtinCall, stack []uint64) error {
+	decode.OpThreadYield: func(c builtinCall, stack []uint64) error {
 		return putBool(stack)(c.inst.ThreadYield(c.ctx, c.Cancellable))
 	},
-	decode.OpThreadSuspendThenResume: func(c *builtinCall, stack []uint64) error {
+	decode.OpThreadSuspendThenResume: func(c builtinCall, stack []uint64) error {
 		return putBool(stack)(c.inst.ThreadSuspendThenResume(c.ctx, uint32(stack[0]), c.Cancellable))
 	},
-	decode.OpThreadYieldThenResume: func(c *builtinCall, stack []uint64) error {
+	decode.OpThreadYieldThenResume: func(c builtinCall, stack []uint64) error {
 		return putBool(stack)(c.inst.ThreadYieldThenResume(c.ctx, uint32(stack[0]), c.Cancellable))
 	},
-	decode.OpThreadSuspendThenPromote: func(c *builtinCall, stack []uint64) error {
+	decode.OpThreadSuspendThenPromote: func(c builtinCall, stack []uint64) error {
 		return putBool(stack)(c.inst.ThreadSuspendThenPromote(c.ctx, uint32(stack[0]), c.Cancellable))
 	},
-	decode.OpThreadYieldThenPromote: func(c *builtinCall, stack []uint64) error {
+	decode.OpThreadYieldThenPromote: func(c builtinCall, stack []uint64) error {
 		return putBool(stack)(c.inst.ThreadYieldThenPromote(c.ctx, uint32(stack[0]), c.Cancellable))
 	},
 }
@@ -138,7 +138,7 @@ func putBool(stack []uint64) func(v bool, err error) error {
 }
 
 // threadNew is thread.new-indirect.
-func threadNew(c *builtinCall, stack []uint64) error {
+func threadNew(c builtinCall, stack []uint64) error {
 	s := c.running
 	h, err := s.cores[c.Table.Instance].TableFunc(c.Table.Name, uint32(stack[0]))
 	if err != nil {
