@@ -71,8 +71,12 @@ func (t *Typed[P, R]) name(err error) error {
 // Any error poisons f's instance, but for those that say that it was not
 // entered, and for values in p that params cannot hold.
 func CallFunc[P, R any](ctx context.Context, f *Func, params Codec[P], result Codec[R], p P) (R, error) {
+	if f.sig.typ.Async {
+		t := typed(f, params, result) // in the heap
+		return t.callAsync(ctx, p)
+	}
 	t := typed(f, params, result)
-	return t.call(ctx, p)
+	return t.callSync(ctx, p)
 }
 
 // CallFuncView is CallFunc with a result that may be a view of guest memory:
@@ -147,6 +151,11 @@ func (t *Typed[P, R]) call(ctx context.Context, p P) (r R, err error) {
 	if t.f.sig.typ.Async {
 		return t.callAsync(ctx, p)
 	}
+	return t.callSync(ctx, p)
+}
+
+// callSync is call for functions that are not async.
+func (t *Typed[P, R]) callSync(ctx context.Context, p P) (r R, err error) {
 	fr, err := t.f.begin(ctx, nil, false)
 	if err != nil {
 		return r, err
