@@ -149,7 +149,7 @@ func (t *Task) start(ctx context.Context, caller *Instance) error {
 	if err := s.addTask(); err != nil {
 		return AtCall(err, t.fn.name)
 	}
-	if err := t.inst.enter(caller); err != nil {
+	if err := t.inst.enterCall(caller); err != nil {
 		s.tasks--
 		return AtCall(err, t.fn.name)
 	}

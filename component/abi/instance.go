@@ -150,6 +150,15 @@ func (i *Instance) enter(caller *Instance) error {
 	return nil
 }
 
+// enterCall is enter for a call of a function. An instance does not call itself
+// either; it may run its own destructors.
+func (i *Instance) enterCall(caller *Instance) error {
+	if caller == i && i.root.poison == nil {
+		return trapf(TrapCannotEnter, "cannot enter component instance %s: it calls itself", i.Name)
+	}
+	return i.enter(caller)
+}
+
 // checkMayLeave traps where the guest must not call out: during realloc and
 // post-return.
 func (i *Instance) checkMayLeave() error {

@@ -76,7 +76,7 @@ func (f *Func) release(fr *frame) {
 func (f *Func) begin(ctx context.Context, caller *Instance, views bool) (*frame, error) {
 	if caller == nil && f.inst.ready() {
 		f.inst.mayEnter = false
-	} else if err := f.inst.enter(caller); err != nil {
+	} else if err := f.inst.enterCall(caller); err != nil {
 		return nil, AtCall(err, f.name)
 	}
 	if f.inst.conc != nil {
