@@ -256,6 +256,45 @@ func TestTrapsNameWhatHappenedAndPoisonTheInstance(t *testing.T) {
 	}
 }
 
+func TestCallsOfAClosedInstanceAreRefused(t *testing.T) {
+	ctx := context.Background()
+	inst := calls(t, component.NewConfig())
+	add, err := inst.Func("add")
+	if err != nil {
+		t.Fatal(err)
+	}
+	length, err := inst.Func("length")
+	if err != nil {
+		t.Fatal(err)
+	}
+	typedAdd, err := component.Bind(add, pairParams, abi.U32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	typedLength, err := component.Bind(length, textParams, abi.U32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]func() error{
+		"typed, of numbers": func() error { _, err := typedAdd.Call(ctx, pair{1, 2}); return err },
+		"typed, of strings": func() error { _, err := typedLength.Call(ctx, text{"abc"}); return err },
+		"dynamic":           func() error { _, err := add.Call(ctx, uint32(1), uint32(2)); return err },
+	}
+	for name, call := range all {
+		if err := call(); err != nil {
+			t.Fatalf("%s, before: %v", name, err)
+		}
+	}
+	if err := inst.Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for name, call := range all {
+		if err := call(); err == nil {
+			t.Errorf("%s: an instance that is closed is called", name)
+		}
+	}
+}
+
 func TestExitIsNotATrap(t *testing.T) {
 	inst := calls(t, component.NewConfig())
 	_, err := call(t, inst, "stop", uint32(7))
