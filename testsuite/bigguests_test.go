@@ -2,7 +2,6 @@ package testsuite
 
 import (
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/wasinn/wasinn/internal/pkgfetch"
@@ -39,17 +38,5 @@ func TestBigDigits(t *testing.T) {
 				checkDigits(t, e, filepath.Base(file), file, reference.stdout)
 			}
 		})
-	}
-}
-
-// TestAsyncIsRefused: a component that uses the async ABI is refused before it
-// runs, in a line that says why.
-func TestAsyncIsRefused(t *testing.T) {
-	for _, file := range bigGuests(t, "*-async.component.wasm") {
-		got := wasinn(t, "run", "--quiet", file, "name", "digits", "guests/pictures/7.pgm")
-		if got.code != 3 || got.stdout != "" || strings.Count(got.stderr, "\n") != 1 ||
-			!strings.Contains(got.stderr, "async, which this host does not support") {
-			t.Errorf("%s: exit code %d, stdout %q, stderr %q", filepath.Base(file), got.code, got.stdout, got.stderr)
-		}
 	}
 }

@@ -1,6 +1,6 @@
 // quickjs.mjs TOOLCHAIN WIT WORLD PROGRAM OUT [async]: make a component of PROGRAM and QuickJS.
 //
-// With async the component uses the async ABI, which is componentize-qjs's default and is not part of WASI 0.2.
+// With async the component uses the async ABI, which is componentize-qjs's default; hosts of WASI 0.2 alone refuse it.
 import { readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
