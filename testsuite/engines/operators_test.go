@@ -247,14 +247,6 @@ func singles(shape []int, v ...float32) *backends.Tensor {
 	return must(backends.NewTensor(dims(shape), backends.FP32, onnxtest.Floats(v...)))
 }
 
-func doubles(shape []int, v ...float64) *backends.Tensor {
-	var b []byte
-	for _, x := range v {
-		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(x))
-	}
-	return must(backends.NewTensor(dims(shape), backends.FP64, b))
-}
-
 func longs(shape []int, v ...int64) *backends.Tensor {
 	return must(backends.NewTensor(dims(shape), backends.I64, onnxtest.Int64s(v...)))
 }

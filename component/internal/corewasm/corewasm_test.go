@@ -362,7 +362,7 @@ func call(f *Func, c *Context, ctx context.Context, stack []uint64) error {
 	c.Context = ctx
 	defer func() { c.Context = outer }()
 	if err := h.CallWithStack(c, stack); err != nil {
-		err, lastFrames = Translate(err)
+		lastFrames, err = Translate(err)
 		return err
 	}
 	return nil

@@ -180,9 +180,9 @@ func (i *Instance) TableFunc(name string, index uint32) (h Handle, err error) {
 	}
 	defer func() {
 		if r := recover(); r != nil {
-			err, _ = Translate(fmt.Errorf("%v", r))
+			_, err = Translate(fmt.Errorf("%v", r))
 			if known, ok := r.(error); ok {
-				err, _ = Translate(known)
+				_, err = Translate(known)
 			}
 		}
 	}()

@@ -114,21 +114,21 @@ var kinds = map[string]Kind{
 // Translate turns what a call into wazero returned into the host function's
 // own error, or a *[Trap]. frames are the functions that were active, innermost first,
 // 30 at most; modules are called as [Engine.Compile] was told.
-func Translate(err error) (_ error, frames []corebin.RawFrame) {
+func Translate(err error) (frames []corebin.RawFrame, _ error) {
 	switch err.(type) {
 	case *Trap, *LimitError: // of this package
-		return err, nil
+		return nil, err
 	}
 	var r *raised
 	if errors.As(err, &r) {
 		if r != err {
 			_, frames = corebin.CutTrace(err.Error(), tickName)
 		}
-		return r.err, frames
+		return frames, r.err
 	}
 	var exit *sys.ExitError
 	if errors.As(err, &exit) {
-		return &Trap{Kind: Closed}, nil
+		return nil, &Trap{Kind: Closed}
 	}
 	root := err
 	for u := errors.Unwrap(root); u != nil; u = errors.Unwrap(root) {
@@ -145,5 +145,5 @@ func Translate(err error) (_ error, frames []corebin.RawFrame) {
 	default:
 		t.Err = errors.New(text)
 	}
-	return t, frames
+	return frames, t
 }

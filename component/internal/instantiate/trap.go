@@ -27,7 +27,7 @@ var kinds = map[corewasm.Kind]abi.TrapKind{
 // trap makes of an error of core code what a call returns: an *abi.Trap that knows
 // where it was, or what ended the guest.
 func (p *Program) trap(err error) error {
-	err, raw := corewasm.Translate(err)
+	raw, err := corewasm.Translate(err)
 	err = known(err)
 	if t, ok := errors.AsType[*abi.Trap](err); ok && len(raw) > 0 {
 		t.AddTrace(func() []abi.Frame { return p.frames(raw) })
