@@ -64,11 +64,7 @@ func (s *scheduler) acquireStack(th *Thread) error {
 
 // releaseStack takes a stack back that has nothing on it any more.
 func (s *scheduler) releaseStack(co *coroutine) {
-	last := len(s.stacks) - 1
-	s.stacks[co.pos] = s.stacks[last]
-	s.stacks[co.pos].pos = co.pos
-	s.stacks[last] = nil
-	s.stacks = s.stacks[:last]
+	s.forgetStack(co)
 	if s.closed || len(s.idle) == maxIdleStacks {
 		co.stop()
 		return
@@ -101,7 +97,7 @@ func (s *scheduler) unwind() {
 		}
 		if co := s.stacks[i]; !co.active {
 			s.enterStack(co, co.stop)
-			s.releaseStopped(co)
+			s.forgetStack(co)
 		}
 	}
 	for _, co := range s.idle {
@@ -110,8 +106,8 @@ func (s *scheduler) unwind() {
 	s.idle = nil
 }
 
-// releaseStopped forgets a stack whose goroutine has ended.
-func (s *scheduler) releaseStopped(co *coroutine) {
+// forgetStack takes a stack from those with core code on them.
+func (s *scheduler) forgetStack(co *coroutine) {
 	last := len(s.stacks) - 1
 	s.stacks[co.pos] = s.stacks[last]
 	s.stacks[co.pos].pos = co.pos

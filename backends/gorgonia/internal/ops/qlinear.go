@@ -309,19 +309,28 @@ func qLinearWhere(n *op.Node) (*op.Plan, error) {
 		again := slices.Clone(in)
 		to, toZero := z.read(in)
 		for i, l := range map[int]levels{1: x, 4: y} {
-			var table [256]byte
 			scale, zero := l.read(in)
-			fillTable(&table, t, scale, zero, to, toZero, nil)
-			s, err := scratchTensor(r, t, in[i].Shape)
+			s, err := relevelled(r, t, in[i], scale, zero, to, toZero)
 			if err != nil {
 				return err
 			}
-			lookUp(r, s.Data, in[i].Data, &table)
 			again[i] = s
 		}
 		return run(r, again, out)
 	}
 	return p, nil
+}
+
+// relevelled returns v, whose bytes of type t have the levels of scale and zero, with
+// those of toScale and toZero, in scratch memory of the run.
+func relevelled(r *op.Run, t tensor.Type, v *tensor.Tensor, scale float32, zero uint8, toScale float32, toZero uint8) (*tensor.Tensor, error) {
+	var table [256]byte
+	fillTable(&table, t, scale, zero, toScale, toZero, nil)
+	s, err := scratchTensor(r, t, v.Shape)
+	if err == nil {
+		lookUp(r, s.Data, v.Data, &table)
+	}
+	return s, err
 }
 
 // qLinearConcat joins tensors of bytes, and gives them the levels of inputs 0 and 1.
@@ -358,13 +367,10 @@ func qLinearConcat(n *op.Node) (*op.Plan, error) {
 			if scale == scaleY && zero == zeroY {
 				continue
 			}
-			var table [256]byte
-			fillTable(&table, t, scale, zero, scaleY, zeroY, nil)
-			s, err := scratchTensor(r, t, in[i].Shape)
+			s, err := relevelled(r, t, in[i], scale, zero, scaleY, zeroY)
 			if err != nil {
 				return err
 			}
-			lookUp(r, s.Data, in[i].Data, &table)
 			again[i] = s
 		}
 		return run(r, again, out)
